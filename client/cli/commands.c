@@ -1,0 +1,277 @@
+/*
+ * The table of commands and looking things up in it.  Which options a command has is left to options.c, and
+ * what it does to the files of the nouns.
+ */
+#include "commands.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "audits.h"
+#include "cli.h"
+#include "grants.h"
+#include "import.h"
+#include "import_send.h"
+#include "integrations.h"
+#include "secrets.h"
+#include "session.h"
+#include "verify.h"
+
+static const struct command commands[] = {
+	{
+		.words = "status",
+		.kind = REQUEST_STATUS,
+		.run = cli_request,
+		.print = session_print_status,
+		.text = "the daemon, its store and counts at a glance",
+		.example = "coffer status",
+	},
+	{
+		.words = "whoami",
+		.kind = REQUEST_WHOAMI,
+		.run = cli_request,
+		.print = session_print_whoami,
+		.text = "how the daemon sees you: user, groups, unit, roles, what you may fetch",
+		.example = "coffer whoami",
+	},
+	{
+		.words = "integration add",
+		.kind = REQUEST_INTEGRATION_ADD,
+		.operands = {{FIELD_NAME, NEED_ONE}},
+		.run = cli_request,
+		.print = integrations_print_one,
+		.text = "register an integration",
+		.example = "coffer integration add finance/warehouse-sync --title 'Warehouse sync' \\\n"
+			   "      --description 'Copies invoices to the warehouse every night' \\\n"
+			   "      --owner 'Ada Lovelace' --contact ada@example.org",
+	},
+	{
+		.words = "integration list",
+		.kind = REQUEST_INTEGRATION_LIST,
+		.run = cli_request,
+		.print = integrations_print_list,
+		.text = "list integrations",
+		.example = "coffer integration list --workspace finance",
+	},
+	{
+		.words = "integration show",
+		.kind = REQUEST_INTEGRATION_SHOW,
+		.operands = {{FIELD_NAME, NEED_ONE}},
+		.run = cli_request,
+		.print = integrations_print_whole,
+		.text = "all about one integration: its record, grants and secrets",
+		.example = "coffer integration show finance/warehouse-sync",
+	},
+	{
+		.words = "integration edit",
+		.kind = REQUEST_INTEGRATION_EDIT,
+		.operands = {{FIELD_NAME, NEED_ONE}},
+		.run = cli_request,
+		.print = integrations_print_one,
+		.text = "change what is recorded about an integration",
+		.example = "coffer integration edit finance/warehouse-sync --rotate-after 90d --labels "
+			   "team=data",
+	},
+	{
+		.words = "grant add",
+		.kind = REQUEST_GRANT_ADD,
+		.operands = {{FIELD_INTEGRATION, NEED_ONE}, {FIELD_RULE, NEED_SOME}},
+		.run = cli_request,
+		.print = grants_print_added,
+		.text = "let callers that meet all of some conditions fetch the integration's credentials",
+		.example = "coffer grant add finance/warehouse-sync user=etl unit=etl.service",
+	},
+	{
+		.words = "grant list",
+		.kind = REQUEST_GRANT_LIST,
+		.operands = {{FIELD_INTEGRATION, NEED_MAYBE}},
+		.run = cli_request,
+		.print = grants_print_list,
+		.text = "list grants",
+		.example = "coffer grant list finance/warehouse-sync",
+	},
+	{
+		.words = "grant remove",
+		.kind = REQUEST_GRANT_REMOVE,
+		.operands = {{FIELD_INTEGRATION, NEED_ONE}, {FIELD_ID, NEED_ONE}},
+		.run = cli_request,
+		.print = grants_print_removed,
+		.text = "take a grant back",
+		.example = "coffer grant remove finance/warehouse-sync 7",
+	},
+	{
+		.words = "secret put",
+		.kind = REQUEST_SECRET_PUT,
+		.operands = {{FIELD_INTEGRATION, NEED_ONE}, {FIELD_KEY, NEED_ONE}},
+		.options = {SLOT_EXACT},
+		.run = secrets_put,
+		.print = secrets_print_version,
+		.text = "store a value, read from standard input or asked for without showing it",
+		.example = "pwgen -s 40 1 | coffer secret put finance/warehouse-sync PGPASSWORD --note "
+			   "'first one'",
+	},
+	{
+		.words = "secret list",
+		.kind = REQUEST_SECRET_LIST,
+		.operands = {{FIELD_INTEGRATION, NEED_ONE}},
+		.run = cli_request,
+		.print = secrets_print_list,
+		.text = "list the secrets of an integration (names and versions, never values)",
+		.example = "coffer secret list finance/warehouse-sync",
+	},
+	{
+		.words = "secret show",
+		.kind = REQUEST_SECRET_SHOW,
+		.operands = {{FIELD_INTEGRATION, NEED_ONE}, {FIELD_KEY, NEED_ONE}},
+		.run = cli_request,
+		.print = secrets_print_one,
+		.text = "the versions of one secret (never values)",
+		.example = "coffer secret show finance/warehouse-sync PGPASSWORD",
+	},
+	{
+		.words = "secret revoke",
+		.kind = REQUEST_SECRET_REVOKE,
+		.operands = {{FIELD_INTEGRATION, NEED_ONE}, {FIELD_KEY, NEED_ONE}, {FIELD_VERSION, NEED_ONE}},
+		.run = cli_request,
+		.print = secrets_print_version,
+		.text = "destroy one version",
+		.example = "coffer secret revoke finance/warehouse-sync PGPASSWORD 2",
+	},
+	{
+		.words = "secret remove",
+		.kind = REQUEST_SECRET_REMOVE,
+		.operands = {{FIELD_INTEGRATION, NEED_ONE}, {FIELD_KEY, NEED_ONE}},
+		.run = cli_request,
+		.print = secrets_print_removed,
+		.text = "remove a secret whose versions are all revoked",
+		.example = "coffer secret remove finance/warehouse-sync PGPASSWORD",
+	},
+	{
+		.words = "import",
+		.kind = REQUEST_COUNT,
+		.operands = {{FIELD_INTEGRATION, NEED_ONE}, {SLOT_FILE, NEED_MAYBE}},
+		.options = {SLOT_UNIT, FIELD_ONLY, SLOT_DRY_RUN, SLOT_ROOT},
+		.run = import_run,
+		.print = import_print,
+		.text = "take over the credentials of a .env file or of a service, and say what to delete",
+		.example =
+			"coffer import finance/warehouse-sync --unit etl.service --only PGPASSWORD --dry-run",
+	},
+	{
+		.words = "audit list",
+		.kind = REQUEST_AUDIT_LIST,
+		.run = cli_request,
+		.print = audits_print_list,
+		.text = "list audit records",
+		.example = "coffer audit list --integration finance/warehouse-sync --outcome denied",
+	},
+	{
+		.words = "audit export",
+		.kind = REQUEST_COUNT,
+		.operands = {{SLOT_OUTPUT, NEED_MAYBE}},
+		.options = {FIELD_AFTER},
+		.run = audits_export,
+		.text = "write all audit records as JSON lines, ready for audit verify",
+		.example = "coffer audit export audit.jsonl",
+	},
+	{
+		.words = "audit verify",
+		.kind = REQUEST_COUNT,
+		.operands = {{SLOT_FILE, NEED_MAYBE}},
+		.options = {SLOT_HEAD},
+		.run = verify_run,
+		.text = "verify the chain of audit records: the daemon's, or an exported file without it",
+		.example = "coffer audit verify audit.jsonl",
+	},
+};
+
+enum { COMMAND_COUNT = sizeof(commands) / sizeof(commands[0]), WORDS_BYTES = 64 };
+
+const struct command *commands_all(size_t *count_out)
+{
+	*count_out = COMMAND_COUNT;
+	return commands;
+}
+
+/* "integration add" from the first one or two of the words given. */
+static void join_words(char *const *words, size_t count, char out[WORDS_BYTES])
+{
+	(void)snprintf(out, WORDS_BYTES, "%s%s%s", words[0], count > 1 ? " " : "", count > 1 ? words[1] : "");
+}
+
+const struct command *commands_find(char *const *words, size_t count, size_t *used_out)
+{
+	for (size_t used = count < 2 ? count : 2; used > 0; used--) {
+		char joined[WORDS_BYTES] = "";
+
+		join_words(words, used, joined);
+		for (size_t i = 0; i < COMMAND_COUNT; i++) {
+			if (strcmp(commands[i].words, joined) == 0) {
+				*used_out = used;
+				return &commands[i];
+			}
+		}
+	}
+	return NULL;
+}
+
+bool commands_has_noun(const char *word)
+{
+	size_t len = strlen(word);
+
+	for (size_t i = 0; i < COMMAND_COUNT; i++) {
+		if (strncmp(commands[i].words, word, len) == 0 && commands[i].words[len] == ' ')
+			return true;
+	}
+	return false;
+}
+
+static size_t smallest(size_t a, size_t b, size_t c)
+{
+	size_t least = a < b ? a : b;
+
+	return least < c ? least : c;
+}
+
+/* Insertions, removals and changes of one character between two words (Levenshtein). */
+static size_t distance(const char *a, const char *b)
+{
+	size_t row[WORDS_BYTES + 1] = {0};
+	size_t b_len = strlen(b);
+
+	for (size_t j = 0; j <= b_len; j++)
+		row[j] = j;
+	for (size_t i = 0; a[i] != '\0'; i++) {
+		size_t diagonal = row[0];
+
+		row[0] = i + 1;
+		for (size_t j = 0; j < b_len; j++) {
+			size_t above = row[j + 1];
+
+			row[j + 1] = smallest(row[j] + 1, above + 1, diagonal + (a[i] != b[j]));
+			diagonal = above;
+		}
+	}
+	return row[b_len];
+}
+
+const char *commands_nearest(char *const *words, size_t count)
+{
+	enum { FAR = 4 };
+	char joined[WORDS_BYTES] = "";
+	const char *nearest = NULL;
+	size_t least = FAR;
+
+	join_words(words, count, joined);
+	for (size_t i = 0; i < COMMAND_COUNT; i++) {
+		size_t to_both = distance(joined, commands[i].words);
+		size_t to_first = distance(words[0], commands[i].words);
+		size_t to_nearer = to_both < to_first ? to_both : to_first;
+
+		if (to_nearer < least) {
+			least = to_nearer;
+			nearest = commands[i].words;
+		}
+	}
+	return nearest;
+}

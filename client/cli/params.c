@@ -1,0 +1,159 @@
+/*
+ * From arguments to the members of a request: each text becomes the JSON that its field's type asks for.
+ * Whether it is acceptable is the daemon's to say; only what could not even be written is refused here.
+ */
+#include "params.h"
+
+#include <string.h>
+
+#include "args.h"
+#include "cli.h"
+#include "commands.h"
+#include "gate.h"
+
+static const int64_t COUNT_MAX = 9007199254740991; /* 2^53-1: what the protocol's integers hold */
+
+static const char *const conditions[] = {"user", "group", "unit"};
+
+struct writing {
+	const struct cli *cli;
+	struct json_writer *w;
+	enum field field;
+};
+
+static enum err refuse(const struct writing *writing, const char *why)
+{
+	return cli_usage(writing->cli, "%s: %s", options_of(writing->field).name, why);
+}
+
+static enum err write_text(const struct writing *writing, const char *text, size_t len)
+{
+	if (!gate_is_utf8(text, len))
+		return refuse(writing, "not UTF-8");
+	json_write_text(writing->w, text, len);
+	return OK;
+}
+
+static enum err write_count(const struct writing *writing, const char *text)
+{
+	int64_t value = 0;
+
+	if (*text == '\0' || (text[0] == '0' && text[1] != '\0'))
+		return refuse(writing, "not a number");
+	for (; *text != '\0'; text++) {
+		if (*text < '0' || *text > '9')
+			return refuse(writing, "not a number");
+		value = value * 10 + (*text - '0');
+		if (value > COUNT_MAX)
+			return refuse(writing, "too large a number");
+	}
+	json_write_integer(writing->w, value);
+	return OK;
+}
+
+/* Lines may hold commas, keys cannot. */
+static enum err write_list(const struct writing *writing, bool has_commas)
+{
+	size_t cursor = 0;
+	enum err err = OK;
+
+	json_begin_array(writing->w);
+	for (const char *text = args_next(&writing->cli->args, writing->field, &cursor);
+		text != NULL && err == OK; text = args_next(&writing->cli->args, writing->field, &cursor)) {
+		for (size_t len = 0; *text != '\0' && err == OK; text += len + (text[len] == ',')) {
+			len = has_commas ? strcspn(text, ",") : strlen(text);
+			err = write_text(writing, text, len);
+		}
+	}
+	json_end_array(writing->w);
+	return err;
+}
+
+static bool is_condition(const char *name, size_t len)
+{
+	for (size_t i = 0; i < sizeof(conditions) / sizeof(conditions[0]); i++) {
+		if (strlen(conditions[i]) == len && memcmp(conditions[i], name, len) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* True when something before index has the same name before its equals sign. */
+static bool is_repeated(const struct writing *writing, const char *text, size_t name_len)
+{
+	size_t cursor = 0;
+	const char *other = args_next(&writing->cli->args, writing->field, &cursor);
+
+	for (; other != NULL && other != text;
+		other = args_next(&writing->cli->args, writing->field, &cursor)) {
+		if (strncmp(other, text, name_len + 1) == 0)
+			return true;
+	}
+	return false;
+}
+
+static enum err write_pair(const struct writing *writing, const char *text, bool is_rule)
+{
+	size_t len = strcspn(text, "=");
+
+	if (is_rule && !is_condition(text, len))
+		return refuse(writing, "a condition is user=NAME, group=NAME or unit=NAME");
+	if (text[len] != '=' || len == 0)
+		return refuse(writing, "must be KEY=VALUE");
+	if (is_repeated(writing, text, len))
+		return refuse(writing, "the same key twice");
+	/* The gate wants keys as plain text. */
+	if (!gate_is_utf8(text, len) || json_escaped_len(text, len) != len + 2)
+		return refuse(writing, "a key must be plain text");
+	json_key_text(writing->w, text, len);
+	return write_text(writing, text + len + 1, strlen(text + len + 1));
+}
+
+static enum err write_map(const struct writing *writing, bool is_rule)
+{
+	size_t cursor = 0;
+	enum err err = OK;
+
+	json_begin_object(writing->w);
+	for (const char *text = args_next(&writing->cli->args, writing->field, &cursor);
+		text != NULL && err == OK; text = args_next(&writing->cli->args, writing->field, &cursor)) {
+		/* An empty one alone empties the map of an object that is edited. */
+		if (*text != '\0')
+			err = write_pair(writing, text, is_rule);
+	}
+	json_end_object(writing->w);
+	return err;
+}
+
+static enum err write_field(const struct writing *writing, const char *text)
+{
+	const struct field_info *info = field_info(writing->field);
+	enum field_type type = info->type;
+
+	json_key(writing->w, info->wire);
+	if (type == FIELD_TYPE_LINES || type == FIELD_TYPE_KEYS)
+		return write_list(writing, type == FIELD_TYPE_KEYS);
+	if (type == FIELD_TYPE_MAP || type == FIELD_TYPE_RULE)
+		return write_map(writing, type == FIELD_TYPE_RULE);
+	if (type == FIELD_TYPE_COUNT)
+		return write_count(writing, text);
+	if (type != FIELD_TYPE_FLAG)
+		return write_text(writing, text, strlen(text));
+	json_write_bool(writing->w, true);
+	return OK;
+}
+
+enum err params_write(const struct cli *cli, struct json_writer *w)
+{
+	const struct request_info *request = request_info(cli->command->kind);
+	enum err err = OK;
+
+	for (size_t i = 0; i < request->field_count && err == OK; i++) {
+		struct writing writing = {.cli = cli, .w = w, .field = request->fields[i].field};
+		const char *text = args_text(&cli->args, writing.field);
+
+		if (text != NULL)
+			err = write_field(&writing, text);
+	}
+	return err;
+}

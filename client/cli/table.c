@@ -1,0 +1,192 @@
+/*
+ * The only code that prints a result for people.  Every cell comes from reply_show, hence through the filter
+ * of tty_text; libsmartcols aligns them and is told not to encode a second time.
+ */
+#include "table.h"
+
+#include <libsmartcols.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const struct {
+	const char *word;
+	const char *colour;
+} state_colours[] = {
+	{"active", "green"},
+	{"current", "green"},
+	{"ok", "green"},
+	{"draining", "yellow"},
+	{"suspended", "yellow"},
+	{"retired", "darkgray"},
+	{"revoked", "darkgray"},
+	{"denied", "red"},
+	{"refused", "red"},
+};
+
+static void unref_table(struct libscols_table **table)
+{
+	scols_unref_table(*table);
+}
+
+#define TABLE_AUTO __attribute__((cleanup(unref_table))) struct libscols_table
+
+bool table_has_colours(void)
+{
+	const char *no_color = getenv("NO_COLOR");
+
+	return isatty(STDOUT_FILENO) == 1 && (no_color == NULL || *no_color == '\0');
+}
+
+static const char *colour_of(const char *word)
+{
+	for (size_t i = 0; i < sizeof(state_colours) / sizeof(state_colours[0]); i++) {
+		if (strcmp(state_colours[i].word, word) == 0)
+			return state_colours[i].colour;
+	}
+	return NULL;
+}
+
+static enum err add_columns(struct libscols_table *table, const struct column *columns)
+{
+	for (const struct column *c = columns; c->label != NULL; c++) {
+		bool is_number = c->show == SHOW_NUMBER || c->show == SHOW_ORDINAL;
+		int flags = is_number ? SCOLS_FL_RIGHT : c->show == SHOW_TEXT ? SCOLS_FL_WRAP : 0;
+		struct libscols_column *column = scols_table_new_column(table, c->label, 0, flags);
+
+		if (column == NULL || scols_cell_set_color(scols_column_get_header(column), "bold") != 0)
+			return ERR_INTERNAL;
+	}
+	return OK;
+}
+
+static enum err add_cell(struct libscols_line *line, size_t index, const struct reply *reply,
+	const struct json_token *value, enum show show)
+{
+	BUF_AUTO text = {0};
+
+	reply_show(&text, reply, value, show);
+	buf_append_byte(&text, '\0');
+	if (buf_failed(&text) || scols_line_set_data(line, index, text.bytes) != 0)
+		return ERR_INTERNAL;
+
+	const char *colour = show == SHOW_STATE ? colour_of(text.bytes) : NULL;
+
+	if (colour != NULL && scols_cell_set_color(scols_line_get_cell(line, index), colour) != 0)
+		return ERR_INTERNAL;
+	return OK;
+}
+
+static enum err add_line(struct libscols_table *table, const struct reply *reply,
+	const struct json_token *object, const struct column *columns)
+{
+	struct libscols_line *line = scols_table_new_line(table, NULL);
+	enum err err = line == NULL ? ERR_INTERNAL : OK;
+
+	for (size_t i = 0; err == OK && columns[i].label != NULL; i++)
+		err = add_cell(line, i, reply, reply_at(reply, object, columns[i].path), columns[i].show);
+	return err;
+}
+
+enum err table_print(const struct reply *reply, const struct json_token *array, const struct column *columns)
+{
+	if (array == NULL || array->type != JSON_ARRAY || array->count == 0) {
+		fputs("none\n", stderr);
+		return OK;
+	}
+
+	TABLE_AUTO *table = scols_new_table();
+	enum err err = table == NULL ? ERR_INTERNAL : add_columns(table, columns);
+
+	if (err != OK)
+		return err;
+	if (scols_table_enable_colors(table, table_has_colours()) != 0 ||
+		scols_table_enable_noencoding(table, 1) != 0)
+		return ERR_INTERNAL;
+	for (const struct json_token *t = json_first(&reply->doc, array); err == OK && t != NULL;
+		t = json_next(&reply->doc, array, t))
+		err = add_line(table, reply, t, columns);
+	if (err == OK && scols_print_table(table) != 0)
+		err = ERR_INTERNAL;
+	return err;
+}
+
+/* A line break that the text itself holds goes on under the first line, so it cannot pass for a label. */
+static void print_indented(const char *text, int width)
+{
+	static const char line_break[] = "\\x0a";
+
+	for (const char *at = text;;) {
+		const char *end = strstr(at, line_break);
+
+		if (end == NULL) {
+			printf("%s\n", at);
+			return;
+		}
+		printf("%.*s\n%*s", (int)(end - at), at, width, "");
+		at = end + strlen(line_break);
+	}
+}
+
+static enum err print_member(
+	const struct reply *reply, const struct json_token *value, const struct column *column, int width)
+{
+	BUF_AUTO text = {0};
+
+	reply_show(&text, reply, value, column->show);
+	buf_append_byte(&text, '\0');
+	if (buf_failed(&text))
+		return ERR_INTERNAL;
+	printf("%s:%*s", column->label, width - (int)strlen(column->label) - 1, "");
+	print_indented(text.bytes, width);
+	return OK;
+}
+
+enum err table_print_block(
+	const struct reply *reply, const struct json_token *object, const struct column *columns)
+{
+	enum err err = OK;
+	int width = 0;
+
+	for (const struct column *c = columns; c->label != NULL; c++) {
+		int len = (int)strlen(c->label) + 2;
+
+		if (reply_at(reply, object, c->path) != NULL && len > width)
+			width = len;
+	}
+	for (const struct column *c = columns; err == OK && c->label != NULL; c++) {
+		const struct json_token *value = reply_at(reply, object, c->path);
+
+		if (value != NULL)
+			err = print_member(reply, value, c, width);
+	}
+	return err;
+}
+
+enum err table_say(const struct reply *reply, const char *template)
+{
+	BUF_AUTO line = {0};
+
+	for (const char *at = template; *at != '\0';) {
+		size_t plain = strcspn(at, "{");
+		size_t len = strcspn(at, "}");
+		char path[64] = {0};
+
+		buf_append(&line, at, plain);
+		at += plain;
+		if (*at == '\0')
+			break;
+		len -= plain;
+		if (len > sizeof(path))
+			return ERR_INTERNAL;
+		memcpy(path, at + 1, len - 1);
+		reply_show(&line, reply, reply_at(reply, NULL, path), SHOW_TEXT);
+		at += len + 1;
+	}
+	buf_append(&line, "\n", 2);
+	if (buf_failed(&line))
+		return ERR_INTERNAL;
+	fputs(line.bytes, stdout);
+	return OK;
+}

@@ -1,0 +1,101 @@
+/*
+ * The decisions, as pure functions of what the kernel said and what was configured or granted.
+ *
+ * Everything starts from no: a right without a row, a rule without a condition, a unit that is not proven,
+ * a user or group that the kernel could not translate (P2, P9).  No role reaches RIGHT_GRANTED (P3).
+ */
+#include "policy.h"
+
+#include <unistd.h>
+
+static bool is_real_uid(uid_t uid)
+{
+	return uid != PEER_OVERFLOW_ID && uid != (uid_t)-1;
+}
+
+static bool is_real_gid(gid_t gid)
+{
+	return gid != PEER_OVERFLOW_ID && gid != (gid_t)-1;
+}
+
+static bool matches_gid(gid_t gid, const struct principal *principal)
+{
+	return is_real_gid(gid) && peer_has_group(principal, gid);
+}
+
+static bool is_member(const struct role_members *members, const struct principal *principal)
+{
+	for (size_t i = 0; i < members->uid_count; i++)
+		if (members->uids[i] == principal->uid)
+			return true;
+	for (size_t i = 0; i < members->gid_count; i++)
+		if (matches_gid(members->gids[i], principal))
+			return true;
+	return false;
+}
+
+unsigned policy_roles(const struct roles *roles, const struct principal *principal)
+{
+	const struct {
+		enum role role;
+		const struct role_members *members;
+	} rows[] = {{ROLE_ADMIN, &roles->admin},
+		{
+			ROLE_OPERATOR,
+			&roles->operator},
+			{ROLE_AUDITOR, &roles->auditor},
+	};
+	unsigned set = 0;
+
+	if (!is_real_uid(principal->uid))
+		return 0;
+	if (principal->uid == 0 || principal->uid == geteuid())
+		set = ROLE_ADMIN;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (is_member(rows[i].members, principal))
+			set |= rows[i].role;
+	return set;
+}
+
+bool policy_allows(enum right right, unsigned roles)
+{
+	static const unsigned enough[] = {
+		[RIGHT_ADMIN] = ROLE_ADMIN,
+		[RIGHT_OPERATOR] = ROLE_ADMIN | ROLE_OPERATOR,
+		[RIGHT_READER] = ROLE_ADMIN | ROLE_OPERATOR | ROLE_AUDITOR,
+		[RIGHT_AUDITOR] = ROLE_ADMIN | ROLE_AUDITOR,
+		[RIGHT_GRANTED] = 0, /* P3 */
+	};
+
+	if (right == RIGHT_ANYONE)
+		return true;
+	return (size_t)right < sizeof(enough) / sizeof(enough[0]) && (enough[right] & roles) != 0;
+}
+
+/* NULL when all conditions hold, or which one does not. */
+static const char *failed_condition(const struct grant_rule *rule, const struct principal *principal)
+{
+	if (!is_real_uid(principal->uid))
+		return "the caller's user is not known on this host";
+	if (!rule->has_uid && !rule->has_gid && rule->unit == NULL)
+		return "the rule has no condition";
+	if (rule->has_uid && rule->uid != principal->uid)
+		return "the rule is for another user";
+	if (rule->has_gid && !matches_gid(rule->gid, principal))
+		return "the caller is not in the rule's group";
+	if (rule->unit != NULL && principal->unit[0] == '\0')
+		return "the rule is for a unit, and the caller has no proven unit";
+	if (rule->unit != NULL && !text_unit_matches(rule->unit, principal->unit))
+		return "the rule is for another unit";
+	return NULL;
+}
+
+bool policy_grant_matches(
+	const struct grant_rule *rule, const struct principal *principal, const char **reason_out)
+{
+	const char *reason = failed_condition(rule, principal);
+
+	if (reason != NULL)
+		*reason_out = reason;
+	return reason == NULL;
+}

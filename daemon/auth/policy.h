@@ -1,0 +1,46 @@
+/*
+ * May this principal do this here?  Roles come from the configuration, access to values from grants alone:
+ * no role opens a value (P2, P3).  The default answer is no.
+ */
+#ifndef COFFER_AUTH_POLICY_H
+#define COFFER_AUTH_POLICY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "peer.h"
+#include "request.h"
+
+enum role { ROLE_ADMIN = 1, ROLE_OPERATOR = 2, ROLE_AUDITOR = 4 };
+
+struct role_members {
+	uid_t *uids;
+	size_t uid_count;
+	gid_t *gids;
+	size_t gid_count;
+};
+
+/* Resolved from names by whoever loads the configuration; owned by them. */
+struct roles {
+	struct role_members admin, operator, auditor;
+};
+
+/* Set of enum role.  uid 0 and the daemon's own uid are admins. */
+unsigned policy_roles(const struct roles *roles, const struct principal *principal);
+
+/* RIGHT_GRANTED is never given by a role. */
+bool policy_allows(enum right right, unsigned roles);
+
+struct grant_rule {
+	bool has_uid;
+	uid_t uid;
+	bool has_gid;
+	gid_t gid;
+	const char *unit; /* name or pattern; NULL: not a condition */
+};
+
+/* All conditions must hold, and there must be at least one.  reason_out: which one failed, a constant. */
+bool policy_grant_matches(
+	const struct grant_rule *rule, const struct principal *principal, const char **reason_out);
+
+#endif

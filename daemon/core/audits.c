@@ -1,0 +1,78 @@
+/*
+ * audit.list: the records as they are chained, for auditors and for anybody's own verification.
+ */
+#include "handler.h"
+
+#include <string.h>
+
+#include "base64.h"
+
+enum { RECORDS_DEFAULT = 100, RECORDS_MAX = 1000 };
+
+struct listing {
+	struct call *call;
+	uint64_t last;
+};
+
+static enum err on_record(void *arg, const struct record *record)
+{
+	struct listing *listing = arg;
+
+	record_write(&listing->call->w, record);
+	listing->last = record->seq;
+	return OK;
+}
+
+static int64_t time_field(const struct request *request, enum field field)
+{
+	char text[33] = "";
+	int64_t time_ms = 0;
+
+	return request_text(request, field, text, sizeof(text)) && text_time(text, strlen(text), &time_ms) ? time_ms : 0;
+}
+
+/* The head tells a cut tail to whoever remembers an older one. */
+static void write_head(struct call *call)
+{
+	char hash[2 * RECORD_HASH_BYTES + 1] = "";
+
+	hex_encode(call->core->chain.head, RECORD_HASH_BYTES, hash);
+	json_key(&call->w, "head");
+	json_begin_object(&call->w);
+	json_put_integer(&call->w, "seq", (int64_t)call->core->chain.seq);
+	json_put_string(&call->w, "hash", hash);
+	json_end_object(&call->w);
+}
+
+enum err handle_audit_list(struct call *call)
+{
+	const struct request *request = call->request;
+	struct store_audit_filter filter = {0};
+	struct listing listing = {.call = call};
+	char integration[INTEGRATION_NAME_BYTES_MAX + 1] = "", outcome[33] = "", kind[33] = "";
+	int64_t limit = request_count(request, FIELD_LIMIT, RECORDS_DEFAULT);
+
+	filter.after = (uint64_t)request_count(request, FIELD_AFTER, 0);
+	filter.limit = (uint64_t)(limit < RECORDS_MAX ? limit : RECORDS_MAX);
+	filter.since_ms = time_field(request, FIELD_SINCE);
+	filter.until_ms = time_field(request, FIELD_UNTIL);
+	filter.has_uid = request_has(request, FIELD_UID);
+	filter.uid = (uint32_t)request_count(request, FIELD_UID, 0);
+	if (request_text(request, FIELD_INTEGRATION, integration, sizeof(integration)))
+		filter.integration = integration;
+	if (request_text(request, FIELD_OUTCOME, outcome, sizeof(outcome)))
+		filter.outcome = outcome;
+	if (request_text(request, FIELD_KIND, kind, sizeof(kind)))
+		filter.kind = kind;
+	json_begin_object(&call->w);
+	json_key(&call->w, "records");
+	json_begin_array(&call->w);
+
+	enum err err = store_audit_each(call->core->store, &filter, on_record, &listing);
+
+	json_end_array(&call->w);
+	json_put_integer(&call->w, "last", (int64_t)listing.last);
+	write_head(call);
+	json_end_object(&call->w);
+	return err;
+}

@@ -1,0 +1,192 @@
+/*
+ * The vault's life: made from an opened store and an unwrapped keyring, told about time and reloads.
+ * Without a store it is sealed and answers only what needs none.
+ */
+#include "handler.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "log.h"
+
+enum {
+	/* A set of values, their padding, and the request's own texts and lists. */
+	ARENA_BYTES = 2 * ENV_SET_BYTES_MAX + 512 * 1024,
+	FOLD_ROWS = 512,
+	RESULT_KEPT_MS = 24 * 3600 * 1000,
+	RESULT_SWEEP_MS = 600 * 1000,
+};
+
+size_t core_locked_bytes(const struct config_limits *limits)
+{
+	return ARENA_BYTES + (size_t)limits->reply_pool_bytes;
+}
+
+static enum err init_memory(struct core *core, bool may_swap)
+{
+	size_t pool = (size_t)core->limits->reply_pool_bytes;
+	enum err err = arena_init(&core->arena, ARENA_BYTES, may_swap);
+
+	if (err == OK)
+		err = pool_new(pool, pool / 4, may_swap, &core->replies);
+	if (err == OK)
+		err = rates_new((size_t)core->limits->integrations, &core->rates);
+	return err;
+}
+
+static enum err read_state(struct core *core)
+{
+	enum err err = store_state_get(core->store, &core->state);
+
+	if (err != OK)
+		return err;
+	core->chain.seq = core->state.audit_seq;
+	memcpy(core->chain.head, core->state.audit_head, sizeof(core->chain.head));
+	return OK;
+}
+
+enum err core_new(const struct core_options *options, struct core **out)
+{
+	struct core *core = calloc(1, sizeof(*core));
+
+	if (core == NULL)
+		return ERR_INTERNAL;
+	core->limits = options->limits;
+	core->roles = options->roles;
+	core->sealed_reason = options->sealed_reason;
+	core->started_ms = clock_wall_ms();
+
+	enum err err = init_memory(core, options->may_swap);
+
+	if (err == OK && options->store != NULL) {
+		core->store = options->store;
+		err = read_state(core);
+	}
+	if (err != OK) {
+		core->store = NULL; /* still the caller's */
+		core_free(core);
+		return err;
+	}
+	core->keys = options->keys;
+	*out = core;
+	return OK;
+}
+
+void core_free(struct core *core)
+{
+	if (core == NULL)
+		return;
+	arena_deinit(&core->arena);
+	pool_free(core->replies);
+	rates_free(core->rates);
+	keys_free(core->keys);
+	store_close(core->store);
+	free(core);
+}
+
+void core_set_roles(struct core *core, const struct roles *roles)
+{
+	core->roles = roles;
+}
+
+void core_set_limits(struct core *core, const struct config_limits *limits)
+{
+	core->limits = limits;
+}
+
+void core_set_connections(struct core *core, core_connections_fn *fn, void *arg)
+{
+	core->connections = fn;
+	core->connections_arg = arg;
+}
+
+void core_set_broken(struct core *core, core_broken_fn *fn, void *arg)
+{
+	core->broken = fn;
+	core->broken_arg = arg;
+}
+
+/* ---- transactions of the daemon's own, between turns ---- */
+
+static void on_own_commit(void *arg, enum err err)
+{
+	*(enum err *)arg = err;
+}
+
+typedef enum err own_work_fn(struct core *core, void *arg);
+
+/* Runs work in a transaction of its own.  An engine that answers later would keep the result for the next tick. */
+static enum err run_own(struct core *core, own_work_fn *work, void *arg)
+{
+	struct chain before = core->chain;
+	enum err committed = ERR_STORAGE;
+	enum err err = core->store == NULL ? ERR_SEALED : store_begin(core->store);
+
+	if (err != OK)
+		return err;
+	err = work(core, arg);
+	if (err == OK)
+		store_commit(core->store, on_own_commit, &committed);
+	else
+		store_abort(core->store);
+	if (err == OK)
+		err = committed;
+	if (err != OK)
+		core->chain = before;
+	return err;
+}
+
+static enum err record_daemon(struct core *core, void *arg)
+{
+	struct record record = {.time_ms = clock_wall_ms(), .repeats = 1, .uid = geteuid(), .gid = getegid(), .pid = getpid()};
+
+	snprintf(record.kind, sizeof(record.kind), "%s", (const char *)arg);
+	snprintf(record.outcome, sizeof(record.outcome), "ok");
+	return trail_append(core, &record);
+}
+
+enum err core_record_daemon(struct core *core, const char *kind)
+{
+	return run_own(core, record_daemon, (void *)(uintptr_t)kind);
+}
+
+struct tick {
+	int64_t before_ms;
+	int64_t now_ms;
+	bool must_expire;
+};
+
+static enum err work_tick(struct core *core, void *arg)
+{
+	struct tick *tick = arg;
+	size_t folded = 0;
+	enum err err = trail_close_windows(core, tick->before_ms, tick->now_ms);
+
+	if (err == OK)
+		err = store_use_fold(core->store, FOLD_ROWS, &folded);
+	if (err == OK && tick->must_expire)
+		err = store_result_expire(core->store, tick->now_ms - RESULT_KEPT_MS);
+	return err;
+}
+
+void core_tick(struct core *core, bool shutting_down)
+{
+	int64_t now_ms = clock_wall_ms();
+	struct tick tick = {.now_ms = now_ms, .before_ms = now_ms - core->limits->refusal_window_ms};
+
+	if (core->store == NULL || turn_is_open(&core->turn))
+		return;
+	if (shutting_down)
+		tick.before_ms = INT64_MAX;
+	tick.must_expire = now_ms - core->results_expired_ms > RESULT_SWEEP_MS || now_ms < core->results_expired_ms;
+
+	enum err err = run_own(core, work_tick, &tick);
+
+	if (err != OK)
+		log_warning("housekeeping of the store failed: %s", err_word(err));
+	else if (tick.must_expire)
+		core->results_expired_ms = now_ms;
+}

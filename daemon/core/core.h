@@ -1,0 +1,52 @@
+/*
+ * The vault as main sees it: made from a store and its keys, told about time and reloads, asked nothing
+ * else.  Requests come through turn.h.
+ */
+#ifndef COFFER_CORE_CORE_H
+#define COFFER_CORE_CORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "config.h"
+#include "keys.h"
+#include "policy.h"
+#include "store.h"
+
+struct core;
+
+struct core_options {
+	const struct config_limits *limits; /* not owned; until core_set_limits */
+	const struct roles *roles;          /* not owned; until core_set_roles */
+	struct store *store;                /* owned from a successful core_new on; NULL when sealed */
+	struct keys *keys;                  /* the same */
+	const char *sealed_reason;          /* a constant: why the vault serves nothing; NULL when it serves */
+	bool may_swap;
+};
+
+/* ERR_INTERNAL: no (lockable) memory.  ERR_STORAGE: the state row cannot be read. */
+enum err core_new(const struct core_options *options, struct core **out);
+void core_free(struct core *core);
+
+void core_set_roles(struct core *core, const struct roles *roles);
+void core_set_limits(struct core *core, const struct config_limits *limits);
+
+/* Who is connected, for status. */
+typedef size_t core_connections_fn(void *arg);
+void core_set_connections(struct core *core, core_connections_fn *fn, void *arg);
+
+/* Called once when the store failed in a way that only a restart can mend. */
+typedef void core_broken_fn(void *arg);
+void core_set_broken(struct core *core, core_broken_fn *fn, void *arg);
+
+/* Records daemon.start, daemon.stop, daemon.reload; durable when it returns OK. */
+enum err core_record_daemon(struct core *core, const char *kind);
+
+/* About once a second, between turns: closes refusal windows, folds use, forgets old results.  shutting_down closes every window. */
+void core_tick(struct core *core, bool shutting_down);
+
+/* Locked memory that core_new will ask for, for the check against RLIMIT_MEMLOCK. */
+size_t core_locked_bytes(const struct config_limits *limits);
+
+#endif

@@ -1,0 +1,207 @@
+/*
+ * Grants: who may fetch an integration's environment.  Users and groups are resolved to numbers when the
+ * grant is made; at a fetch only the kernel's numbers count.
+ */
+#include "handler.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "users.h"
+
+enum { GRANTS_PER_INTEGRATION = 64, OVERFLOW_ID = 65534, CONDITION_BYTES = 256 };
+
+/* ---- writing ---- */
+
+static void write_grant(struct json_writer *w, const struct store_grant *grant)
+{
+	char name[USER_NAME_BYTES] = "";
+
+	json_begin_object(w);
+	json_put_integer(w, "id", (int64_t)grant->id);
+	json_put_string(w, "integration", grant->integration);
+	json_key(w, "rule");
+	json_begin_object(w);
+	if (grant->has_uid) {
+		json_put_string(w, "user", grant->user);
+		json_put_integer(w, "uid", grant->uid);
+	}
+	if (grant->has_gid) {
+		json_put_string(w, "group", grant->group);
+		json_put_integer(w, "gid", grant->gid);
+	}
+	if (grant->unit != NULL)
+		json_put_string(w, "unit", grant->unit);
+	json_end_object(w);
+	json_put_time(w, "created_at", grant->created_ms);
+	users_name(grant->created_by, name);
+	json_put_string(w, "created_by", name);
+	json_end_object(w);
+}
+
+static enum err on_written(void *arg, const struct store_grant *grant)
+{
+	write_grant(arg, grant);
+	return OK;
+}
+
+enum err grants_write(struct call *call, const unsigned char integration_id[STORE_ID_BYTES])
+{
+	json_key(&call->w, "grants");
+	json_begin_array(&call->w);
+
+	enum err err = store_grant_of(call->core->store, integration_id, on_written, &call->w);
+
+	json_end_array(&call->w);
+	return err;
+}
+
+enum err handle_grant_list(struct call *call)
+{
+	struct integration integration = {0};
+	enum err err = OK;
+
+	json_begin_object(&call->w);
+	if (request_has(call->request, FIELD_INTEGRATION)) {
+		err = integration_find(call, FIELD_INTEGRATION, &integration);
+		if (err == OK)
+			err = grants_write(call, integration.id);
+	} else {
+		json_key(&call->w, "grants");
+		json_begin_array(&call->w);
+		err = store_grant_each(call->core->store, on_written, &call->w);
+		json_end_array(&call->w);
+	}
+	json_end_object(&call->w);
+	return err;
+}
+
+/* ---- changing ---- */
+
+/* One condition of the rule, copied into the request's arena; NULL when it is not there. */
+static const char *condition(struct call *call, const char *name)
+{
+	const struct json_doc *doc = &call->request->doc;
+	const struct json_token *token = json_member(doc, call->request->field[FIELD_RULE], name);
+	char text[CONDITION_BYTES] = "";
+	size_t len = 0;
+
+	if (token == NULL || json_text(doc, token, text, sizeof(text), &len) != OK)
+		return NULL;
+	return call_copy(call, text);
+}
+
+static enum err take_user(struct call *call, struct store_grant *grant)
+{
+	grant->user = condition(call, "user");
+	if (grant->user == NULL)
+		return OK;
+	grant->has_uid = true;
+	if (users_uid(grant->user, &grant->uid) != OK)
+		return call_refuse(call, ERR_BAD_VALUE, "no such user", "no such user on this host");
+	if (grant->uid == OVERFLOW_ID || grant->uid == (uint32_t)-1)
+		return call_refuse(call, ERR_BAD_VALUE, "the overflow user", "this user stands for nobody in particular and is never granted anything");
+	call_subject(call, "uid=%u", grant->uid);
+	return OK;
+}
+
+static enum err take_group(struct call *call, struct store_grant *grant)
+{
+	grant->group = condition(call, "group");
+	if (grant->group == NULL)
+		return OK;
+	grant->has_gid = true;
+	if (users_gid(grant->group, &grant->gid) != OK)
+		return call_refuse(call, ERR_BAD_VALUE, "no such group", "no such group on this host");
+	if (grant->gid == OVERFLOW_ID || grant->gid == (uint32_t)-1)
+		return call_refuse(call, ERR_BAD_VALUE, "the overflow group", "this group stands for nobody in particular and is never granted anything");
+	call_subject(call, "gid=%u", grant->gid);
+	return OK;
+}
+
+struct comparing {
+	const struct store_grant *grant;
+	size_t count;
+	bool is_there;
+};
+
+static bool texts_equal(const char *a, const char *b)
+{
+	return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+static enum err on_compared(void *arg, const struct store_grant *other)
+{
+	struct comparing *comparing = arg;
+	const struct store_grant *grant = comparing->grant;
+
+	comparing->count++;
+	if (grant->has_uid == other->has_uid && grant->uid == other->uid && grant->has_gid == other->has_gid &&
+		grant->gid == other->gid && texts_equal(grant->unit, other->unit))
+		comparing->is_there = true;
+	return OK;
+}
+
+static enum err check_new(struct call *call, const struct store_grant *grant)
+{
+	struct comparing comparing = {.grant = grant};
+	enum err err = store_grant_of(call->core->store, grant->integration_id, on_compared, &comparing);
+
+	if (err == OK && comparing.is_there)
+		return call_refuse(call, ERR_CONFLICT, "the same grant exists", "the same grant exists already");
+	if (err == OK && comparing.count >= GRANTS_PER_INTEGRATION)
+		return call_refuse(call, ERR_TOO_LARGE, "limit of grants", "an integration has at most 64 grants; grant a group instead");
+	return err;
+}
+
+enum err handle_grant_add(struct call *call)
+{
+	struct store_grant grant = {.created_ms = call->now_ms, .created_by = call->who->uid};
+	struct integration integration = {0};
+	enum err err = integration_find(call, FIELD_INTEGRATION, &integration);
+
+	if (err == OK && strcmp(integration.state, "retired") == 0)
+		err = call_refuse(call, ERR_RETIRED, "the integration is retired", NULL);
+	if (err == OK)
+		err = take_user(call, &grant);
+	if (err == OK)
+		err = take_group(call, &grant);
+	if (err != OK)
+		return err;
+	grant.unit = condition(call, "unit");
+	if (grant.unit != NULL)
+		call_subject(call, "unit=%s", grant.unit);
+	grant.integration = integration.name;
+	memcpy(grant.integration_id, integration.id, sizeof(grant.integration_id));
+	err = check_new(call, &grant);
+	if (err == OK)
+		err = store_grant_insert(call->core->store, &grant);
+	if (err != OK)
+		return err;
+	call->record.object = grant.id;
+	json_begin_object(&call->w);
+	json_key(&call->w, "grant");
+	write_grant(&call->w, &grant);
+	json_end_object(&call->w);
+	return OK;
+}
+
+enum err handle_grant_remove(struct call *call)
+{
+	struct integration integration = {0};
+	uint64_t id = (uint64_t)request_count(call->request, FIELD_ID, 0);
+	enum err err = integration_find(call, FIELD_INTEGRATION, &integration);
+
+	if (err != OK)
+		return err;
+	call->record.object = id;
+	err = store_grant_remove(call->core->store, integration.id, id);
+	if (err == ERR_NOT_FOUND)
+		return call_refuse(call, err, "no such grant of this integration", "this integration has no grant of this number; see coffer grant list");
+	if (err != OK)
+		return err;
+	json_begin_object(&call->w);
+	json_put_integer(&call->w, "removed", (int64_t)id);
+	json_end_object(&call->w);
+	return OK;
+}

@@ -1,0 +1,119 @@
+/*
+ * Inside core: the vault's state, one request on its way through it, and the list of handlers.
+ */
+#ifndef COFFER_CORE_HANDLER_H
+#define COFFER_CORE_HANDLER_H
+
+#include "chain.h"
+#include "core.h"
+#include "rates.h"
+#include "turn.h"
+
+/* One loop turn: its transaction and the exchanges that wait for it. */
+struct turn {
+	struct exchange *first;
+	struct exchange *last;
+	bool has_begun;         /* the store's transaction is open */
+	enum err failure;       /* not OK: the transaction is lost, nobody of this turn gets what was prepared */
+	struct chain chain_before;
+	bool must_checkpoint;   /* something was shredded (P10) */
+};
+
+struct core {
+	const struct config_limits *limits;
+	const struct roles *roles;
+	struct store *store;
+	struct keys *keys;
+	const char *sealed_reason;
+	struct store_state state; /* vault_id and the like, as read at start */
+	struct chain chain;
+	struct arena arena;       /* plaintext of the request at hand */
+	struct pool *replies;     /* replies that hold values */
+	struct rates *rates;
+	struct request request;   /* the request at hand */
+	struct turn turn;
+	int64_t started_ms;
+	uint64_t undelivered;
+	core_connections_fn *connections;
+	void *connections_arg;
+	core_broken_fn *broken;
+	void *broken_arg;
+	int64_t results_expired_ms; /* when old results were last dropped */
+	char subject[RECORD_SUBJECT_BYTES_MAX]; /* record.subject of the request at hand */
+};
+
+/* One request in the hands of its handler. */
+struct call {
+	struct core *core;
+	struct exchange *exchange;
+	struct principal *who;
+	unsigned roles; /* set of enum role */
+	const struct request *request;
+	const struct request_info *info; /* NULL: the method is unknown */
+	int64_t now_ms;
+	struct buf result;      /* JSON text of the result; never with a value */
+	struct json_writer w;   /* writes result */
+	struct record record;   /* what the audit record will say, apart from outcome and numbering */
+	int64_t retry_after_ms; /* with RATE_LIMITED and BUSY */
+	const char *detail;     /* on a refusal: told to the caller; names things of ours only */
+	char detail_store[256];
+	struct pool_block secret_block; /* a fetch's whole reply line, secret_len bytes of it */
+	size_t secret_len;
+	bool must_checkpoint;   /* the reply waits for a truncating checkpoint (P10) */
+};
+
+typedef enum err handler_fn(struct call *call);
+
+#define REQUEST(kind, method, right, state, duty, handler, ...) handler_fn handle_##handler;
+#include "requests.def"
+#undef REQUEST
+
+/* A NUL-terminated copy of text in the request's arena; NULL stays NULL, and is also the answer when the arena is used up. */
+const char *call_copy(struct call *call, const char *text);
+
+/* Adds to record.subject, separated by a space; silently ends at its limit. */
+__attribute__((format(printf, 2, 3))) void call_subject(struct call *call, const char *format, ...);
+
+/* Refuses: reason goes into the audit record (a constant), detail (may be NULL) to the caller. */
+enum err call_refuse(struct call *call, enum err err, const char *reason, const char *detail);
+
+/* ---- trail.c: the audit record of what happened (P4) ---- */
+
+void trail_describe(struct record *record, const struct principal *who, int64_t now_ms);
+enum err trail_append(struct core *core, struct record *record);
+/* A refusal: the first of its uid and error word is recorded at once, more within the window are counted durably. */
+enum err trail_refuse(struct core *core, struct record *record, enum err err);
+/* Records and closes the windows that opened before a time. */
+enum err trail_close_windows(struct core *core, int64_t before_ms, int64_t now_ms);
+
+/* ---- results.c: the same request_id gives the first result again ---- */
+
+/* OK with *found_out: call->result is the first result. ERR_CONFLICT: same id, other content. */
+enum err results_find(struct call *call, bool *found_out);
+enum err results_keep(struct call *call);
+
+/* ---- integrations.c: shared by all that work on one integration ---- */
+
+struct integration {
+	unsigned char id[STORE_ID_BYTES];
+	char name[INTEGRATION_NAME_BYTES_MAX + 1];
+	char state[16];
+	uint64_t dek_generation;
+	unsigned char dek[WRAPPED_KEY_BYTES];
+	size_t dek_len;
+	int64_t expires_ms;  /* 0: never */
+	int64_t rate_limit;  /* fetches a minute; 0: the configured default */
+};
+
+/* By name; sets record.integration.  ERR_NOT_FOUND is the caller's to word. */
+enum err integration_load(struct call *call, const char *name, struct integration *out);
+
+/* By the request's integration or name field, for callers with a role.  ERR_NOT_FOUND; sets record.integration. */
+enum err integration_find(struct call *call, enum field field, struct integration *out);
+
+/* ---- grants.c, secrets.c: their part of integration.show ---- */
+
+enum err grants_write(struct call *call, const unsigned char integration_id[STORE_ID_BYTES]);
+enum err secrets_write(struct call *call, const unsigned char integration_id[STORE_ID_BYTES]);
+
+#endif

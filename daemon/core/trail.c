@@ -1,0 +1,98 @@
+/*
+ * The trail of records: what was done and what was refused goes into the turn's transaction before any
+ * reply of the turn may leave (P4).  Equal refusals are counted, durably, so that nobody can fill the disk
+ * with them: the first one is a record at once, the rest of its window one more record.
+ */
+#include "handler.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+#include "clock.h"
+
+void trail_describe(struct record *record, const struct principal *who, int64_t now_ms)
+{
+	*record = (struct record){.time_ms = now_ms, .repeats = 1};
+	record->uid = who->uid;
+	record->gid = who->gid;
+	record->pid = who->pid;
+	snprintf(record->unit, sizeof(record->unit), "%s", who->unit);
+}
+
+enum err trail_append(struct core *core, struct record *record)
+{
+	struct chain before = core->chain;
+
+	chain_append(&core->chain, record);
+
+	enum err err = store_audit_append(core->store, record);
+
+	if (err != OK)
+		core->chain = before;
+	return err;
+}
+
+enum err trail_refuse(struct core *core, struct record *record, enum err err)
+{
+	uint32_t count = 0;
+	enum err bumped = store_refusal_bump(core->store, record->uid, err_word(err), record->time_ms, &count);
+
+	if (bumped != OK || count > 1)
+		return bumped;
+	snprintf(record->outcome, sizeof(record->outcome), "%s", err_word(err));
+	return trail_append(core, record);
+}
+
+struct window {
+	uint32_t uid;
+	uint32_t count;
+	char outcome[RECORD_WORD_BYTES];
+};
+
+enum { WINDOWS_AT_ONCE = 64 };
+
+struct window_list {
+	struct window entries[WINDOWS_AT_ONCE];
+	size_t count;
+};
+
+static enum err on_window(void *arg, const struct store_refusal *refusal)
+{
+	struct window_list *list = arg;
+
+	if (list->count == WINDOWS_AT_ONCE)
+		return OK; /* the next tick takes them */
+
+	struct window *window = &list->entries[list->count++];
+
+	window->uid = refusal->uid;
+	window->count = refusal->count;
+	snprintf(window->outcome, sizeof(window->outcome), "%s", refusal->outcome);
+	return OK;
+}
+
+/* The repeats behind the first refusal of a window, as one record. */
+static enum err close_window(struct core *core, const struct window *window, int64_t now_ms)
+{
+	enum err err = store_refusal_close(core->store, window->uid, window->outcome);
+
+	if (err != OK || window->count < 2)
+		return err;
+
+	struct record record = {.time_ms = now_ms, .uid = window->uid, .repeats = window->count - 1};
+
+	snprintf(record.kind, sizeof(record.kind), "repeats");
+	snprintf(record.outcome, sizeof(record.outcome), "%s", window->outcome);
+	snprintf(record.detail, sizeof(record.detail), "more refusals of this kind within the window");
+	return trail_append(core, &record);
+}
+
+enum err trail_close_windows(struct core *core, int64_t before_ms, int64_t now_ms)
+{
+	struct window_list list = {.count = 0};
+	enum err err = store_refusal_each(core->store, before_ms, on_window, &list);
+
+	for (size_t i = 0; err == OK && i < list.count; i++)
+		err = close_window(core, &list.entries[i], now_ms);
+	return err;
+}

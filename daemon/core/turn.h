@@ -1,0 +1,77 @@
+/*
+ * The loop's turn is the transaction: every request that arrived in one turn shares one commit, and no
+ * reply leaves before it is durable (P4, P5).  net hands over complete lines and gets replies back;
+ * it never sees what they mean.
+ *
+ *   turn_handle(turn, &exchange, line, len)   for each line of this turn
+ *   turn_end(turn)                            once, after the loop's poll phase: commits, then calls
+ *                                             deliver for each exchange, in the order they were handled
+ */
+#ifndef COFFER_CORE_TURN_H
+#define COFFER_CORE_TURN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "locked.h"
+#include "peer.h"
+#include "request.h"
+
+struct core;
+struct turn;
+
+struct reply {
+	char *bytes; /* one line with its newline */
+	size_t len;
+	bool is_secret;          /* block holds it: the connector must be alive when it is written; give it back wiped */
+	struct pool_block block; /* when is_secret */
+	bool must_close;         /* after it has been written */
+};
+
+struct exchange;
+typedef void exchange_deliver_fn(struct exchange *exchange);
+
+/*
+ * One request of one connection, embedded in the connection.  The connection must stay until deliver was
+ * called.  in: principal, deliver, conn_* · out: reply.
+ */
+struct exchange {
+	struct principal *principal;   /* not const: session.prove completes it */
+	exchange_deliver_fn *deliver;
+	const char *challenge;         /* 32 hex digits of this connection for session.prove, or NULL */
+	bool has_credentials;          /* SCM_CREDENTIALS came with this line */
+	pid_t cred_pid;
+	uid_t cred_uid;
+	gid_t cred_gid;
+	struct reply reply;
+	/* core's own */
+	struct exchange *next;
+	char id[REQUEST_ID_BYTES_MAX];
+	size_t id_len;
+	enum err err;
+	enum request_duty duty;
+	bool needs_checkpoint;
+};
+
+/* Does the work inside the turn's transaction and prepares exchange->reply.  line is in locked memory; it is wiped. */
+void turn_handle(struct turn *turn, struct exchange *exchange, char *line, size_t len);
+
+/* A line that cannot even be handed over (too long, cut off): recorded, and a reply prepared, like any refusal. */
+void turn_refuse(struct turn *turn, struct exchange *exchange, enum err err, const char *detail);
+
+/* True when exchanges wait for turn_end. */
+bool turn_is_open(const struct turn *turn);
+void turn_end(struct turn *turn);
+
+/* Frees or gives back what the reply holds; wiped when secret.  Fine on {0}. */
+void reply_clear(struct core *core, struct reply *reply);
+
+/* What net asks about a principal. */
+bool core_is_known(struct core *core, const struct principal *principal);  /* has a role or a grant that could match */
+bool core_is_privileged(struct core *core, const struct principal *principal); /* admin */
+/* The reply of a secret could not be handed to a live process any more: recorded in the next turn. */
+void core_note_undelivered(struct core *core, const struct principal *principal);
+
+struct turn *core_turn(struct core *core);
+
+#endif

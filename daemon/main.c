@@ -1,0 +1,331 @@
+/*
+ * cofferd: reads its configuration, gives up what it does not need, opens the vault, runs the loop, and
+ * unwinds in the opposite order.  No logic worth testing lives here.
+ */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include "clock.h"
+#include "core.h"
+#include "harden.h"
+#include "log.h"
+#include "roles.h"
+#include "server.h"
+#include "service.h"
+#include "setup.h"
+
+enum { TICK_MS = 1000 };
+
+struct daemon {
+	char config_path[CONFIG_PATH_BYTES];
+	struct config *config;
+	struct roles roles;
+	struct core *core;
+	struct server *server;
+	uv_loop_t loop;
+	uv_poll_t signals;
+	uv_timer_t ticks;
+	uv_timer_t watchdog;
+	int signal_fd;
+	int exit_code;
+	bool is_stopping;
+};
+
+static int complain(enum err err, const char *reason)
+{
+	log_error("%s", reason != NULL ? reason : err_text(err));
+	return err_exit_code(err);
+}
+
+/* ---- stop and reload ---- */
+
+static void on_handle_closed(uv_handle_t *handle)
+{
+	(void)handle;
+}
+
+static void on_server_stopped(void *arg)
+{
+	struct daemon *daemon = arg;
+
+	uv_close((uv_handle_t *)&daemon->signals, on_handle_closed);
+	uv_close((uv_handle_t *)&daemon->ticks, on_handle_closed);
+	uv_close((uv_handle_t *)&daemon->watchdog, on_handle_closed);
+}
+
+static void stop(struct daemon *daemon, int exit_code)
+{
+	if (daemon->is_stopping)
+		return;
+	daemon->is_stopping = true;
+	daemon->exit_code = exit_code;
+	service_notify("STOPPING=1\nSTATUS=Draining");
+	server_stop(daemon->server, daemon->config->limits.shutdown_ms, on_server_stopped, daemon);
+}
+
+/* After an I/O error in a commit nothing but a restart tells what is on the disk (never retry an fsync). */
+static void on_broken(void *arg)
+{
+	log_error("the store failed in a commit; stopping, so that a restart recovers what is on the disk");
+	stop(arg, err_exit_code(ERR_STORAGE));
+}
+
+static void reload(struct daemon *daemon)
+{
+	struct config *config = NULL;
+	struct roles roles = {0};
+	char error[CONFIG_ERROR_BYTES] = "";
+	enum err err = config_load(daemon->config_path, &config, error);
+
+	if (err == OK)
+		err = roles_resolve(config, &roles);
+	if (err != OK) {
+		log_error("not reloaded, everything stays as it was: %s", error[0] != '\0' ? error : err_text(err));
+		config_free(config);
+		return;
+	}
+
+	struct config *old_config = daemon->config;
+	struct roles old_roles = daemon->roles;
+
+	daemon->config = config;
+	daemon->roles = roles;
+	core_set_roles(daemon->core, &daemon->roles);
+	core_set_limits(daemon->core, &daemon->config->limits);
+	server_set_limits(daemon->server, &daemon->config->limits);
+	config_free(old_config);
+	roles_clear(&old_roles);
+	log_notice("reloaded roles and limits");
+	if (core_record_daemon(daemon->core, "daemon.reload") != OK)
+		log_warning("the reload could not be recorded");
+}
+
+/* ---- loop callbacks ---- */
+
+static void on_signal(uv_poll_t *handle, int status, int events)
+{
+	struct daemon *daemon = handle->data;
+	struct signalfd_siginfo info = {0};
+
+	(void)status;
+	(void)events;
+	if (read(daemon->signal_fd, &info, sizeof(info)) != (ssize_t)sizeof(info))
+		return;
+	if (info.ssi_signo == SIGHUP)
+		reload(daemon);
+	else
+		stop(daemon, 0);
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+	struct daemon *daemon = timer->data;
+
+	core_tick(daemon->core, false);
+}
+
+static void on_watchdog(uv_timer_t *timer)
+{
+	(void)timer;
+	service_notify("WATCHDOG=1");
+}
+
+static size_t count_connections(void *arg)
+{
+	return server_connection_count(arg);
+}
+
+/* ---- start ---- */
+
+static enum err take_socket(struct daemon *daemon, int *fd_out, const char **reason_out)
+{
+	*fd_out = service_listen_fd("cofferd.socket");
+	if (*fd_out < 0)
+		*fd_out = service_listen_fd("coffer");
+	if (*fd_out >= 0)
+		return OK;
+	return server_listen(daemon->config->socket, fd_out, reason_out);
+}
+
+/* The start is recorded when nothing else can refuse it: a refused start changes nothing. */
+static enum err start_core(struct daemon *daemon, int *fd_out, const char **reason_out)
+{
+	struct core_options options = {.limits = &daemon->config->limits, .roles = &daemon->roles, .may_swap = daemon->config->allow_swap};
+	enum err err = setup_open(daemon->config, &options.store, &options.keys, reason_out);
+
+	if (err != OK)
+		return err;
+	err = take_socket(daemon, fd_out, reason_out);
+	if (err == OK) {
+		*reason_out = "the vault cannot be loaded";
+		err = core_new(&options, &daemon->core);
+	}
+	if (err != OK) {
+		keys_free(options.keys);
+		store_close(options.store);
+		return err;
+	}
+	*reason_out = "the start cannot be recorded in the audit log";
+	return core_record_daemon(daemon->core, "daemon.start");
+}
+
+static void start_timers(struct daemon *daemon)
+{
+	long watchdog_ms = service_watchdog_ms();
+
+	daemon->signals.data = daemon;
+	daemon->ticks.data = daemon;
+	uv_poll_init(&daemon->loop, &daemon->signals, daemon->signal_fd);
+	uv_poll_start(&daemon->signals, UV_READABLE, on_signal);
+	uv_timer_init(&daemon->loop, &daemon->ticks);
+	uv_timer_start(&daemon->ticks, on_tick, TICK_MS, TICK_MS);
+	uv_timer_init(&daemon->loop, &daemon->watchdog);
+	if (watchdog_ms > 0)
+		uv_timer_start(&daemon->watchdog, on_watchdog, 0, (uint64_t)watchdog_ms);
+}
+
+static enum err start(struct daemon *daemon, const char **reason_out)
+{
+	int fd = -1;
+	enum err err = roles_resolve(daemon->config, &daemon->roles);
+
+	if (err == OK)
+		err = start_core(daemon, &fd, reason_out);
+	if (err != OK)
+		return err;
+	*reason_out = "the loop cannot be started";
+	daemon->signal_fd = service_signal_fd();
+	if (daemon->signal_fd < 0 || uv_loop_init(&daemon->loop) != 0)
+		return ERR_INTERNAL;
+	err = server_start(&daemon->loop, fd, daemon->core, &daemon->config->limits, &daemon->server);
+	if (err != OK)
+		return err;
+	core_set_connections(daemon->core, count_connections, daemon->server);
+	core_set_broken(daemon->core, on_broken, daemon);
+	start_timers(daemon);
+	return OK;
+}
+
+static enum err harden(const struct config *config, const char **reason_out)
+{
+	unsigned long locked = (unsigned long)(core_locked_bytes(&config->limits) + (size_t)config->limits.line_pool_bytes);
+
+	enum err err = harden_memory(locked, config->allow_swap, reason_out);
+
+	if (err == OK && *reason_out != NULL)
+		log_warning("allow_swap: going on without locked memory: %s", *reason_out);
+	return err;
+}
+
+static int serve(struct daemon *daemon)
+{
+	const char *reason = NULL;
+	enum err err = harden(daemon->config, &reason);
+
+	if (err == OK)
+		err = start(daemon, &reason);
+	if (err != OK) {
+		core_free(daemon->core);
+		return complain(err, reason);
+	}
+	log_notice("cofferd " COFFER_VERSION " serves %s", daemon->config->socket);
+	service_notify("READY=1\nSTATUS=Serving");
+	uv_run(&daemon->loop, UV_RUN_DEFAULT);
+	server_free(daemon->server);
+	core_set_connections(daemon->core, NULL, NULL);
+	core_tick(daemon->core, true);
+	if (daemon->exit_code == 0 && core_record_daemon(daemon->core, "daemon.stop") != OK)
+		log_warning("the stop could not be recorded");
+	core_free(daemon->core);
+	uv_loop_close(&daemon->loop);
+	close(daemon->signal_fd);
+	roles_clear(&daemon->roles);
+	log_notice("stopped");
+	return daemon->exit_code;
+}
+
+/* ---- command line ---- */
+
+static const struct {
+	const char *word;
+	int (*run)(const struct config *config);
+} commands[] = {{"init", setup_init}, {"check", setup_check}, {"recover", setup_recover}};
+
+static void print_help(void)
+{
+	printf("Usage: cofferd [--config FILE | --user] [COMMAND]\n\n"
+	       "Without a command: serve the vault in the foreground.\n\n"
+	       "  init      make the vault, and for root_key = file: its key; prints the recovery key once\n"
+	       "  check     read a stopped vault from end to end\n"
+	       "  recover   read a recovery key from standard input and make the root key file anew\n\n"
+	       "  --config FILE   default: /etc/coffer/cofferd.conf\n"
+	       "  --user          the configuration in XDG_CONFIG_HOME\n"
+	       "  --help, --version\n");
+}
+
+static int usage_error(const char *what)
+{
+	log_error("%s; see cofferd --help", what);
+	return err_exit_code(ERR_USAGE);
+}
+
+static int run_command(const char *word, struct daemon *daemon)
+{
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+		if (strcmp(word, commands[i].word) == 0)
+			return commands[i].run(daemon->config);
+	return usage_error("unknown command");
+}
+
+static int load_and_run(struct daemon *daemon, const char *word)
+{
+	char error[CONFIG_ERROR_BYTES] = "";
+	enum err err = config_load(daemon->config_path, &daemon->config, error);
+
+	if (err != OK)
+		return complain(err, error);
+
+	int exit_code = word != NULL ? run_command(word, daemon) : serve(daemon);
+
+	config_free(daemon->config);
+	return exit_code;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = {{"config", required_argument, NULL, 'c'}, {"user", no_argument, NULL, 'u'},
+		{"help", no_argument, NULL, 'h'}, {"version", no_argument, NULL, 'V'}, {0}};
+	static struct daemon daemon;
+	const char *config_path = NULL;
+	bool is_user = false;
+
+	for (int option = 0; (option = getopt_long(argc, argv, "c:", options, NULL)) != -1;) {
+		if (option == 'c')
+			config_path = optarg;
+		else if (option == 'u')
+			is_user = true;
+		else if (option == 'h')
+			return print_help(), 0;
+		else if (option == 'V')
+			return puts("cofferd " COFFER_VERSION), 0;
+		else
+			return usage_error("unknown option");
+	}
+	if (argc - optind > 1)
+		return usage_error("too many arguments");
+
+	int listen_count = service_listen_count();
+
+	if (harden_process(listen_count) != OK || crypto_start() != OK)
+		return complain(ERR_INTERNAL, "the process cannot be hardened");
+	if (config_path == NULL && config_default_path(is_user, daemon.config_path) != OK)
+		return complain(ERR_CONFIG, "no default configuration path: give --config");
+	if (config_path != NULL)
+		snprintf(daemon.config_path, sizeof(daemon.config_path), "%s", config_path);
+	return load_and_run(&daemon, argc > optind ? argv[optind] : NULL);
+}

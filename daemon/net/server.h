@@ -1,0 +1,40 @@
+/*
+ * The listening socket and everybody connected to it: accepts within limits and shares, keeps deadlines,
+ * ends each loop turn.  libuv, one thread.
+ */
+#ifndef COFFER_NET_SERVER_H
+#define COFFER_NET_SERVER_H
+
+#include <uv.h>
+
+#include "config.h"
+#include "turn.h"
+
+struct server;
+
+/*
+ * Makes our own socket at path: fchmod before bind (0666: the kernel says who calls), a stale socket of ours
+ * replaced, anything else there refused, directory checked.  fd_out is listening.  ERR_CONFIG, reason_out a constant.
+ */
+enum err server_listen(const char *path, int *fd_out, const char **reason_out);
+
+/*
+ * Starts serving fd on the loop; on OK it is owned.  ERR_CONFIG: not a listening Unix stream socket.  ERR_INTERNAL:
+ * out of memory, or it cannot be locked; server_start_unlocked goes on without the lock ([vault] allow_swap).
+ */
+enum err server_start(uv_loop_t *loop, int listen_fd, struct core *core, const struct config_limits *limits,
+	struct server **out);
+enum err server_start_unlocked(uv_loop_t *loop, int listen_fd, struct core *core,
+	const struct config_limits *limits, struct server **out);
+
+/* After a reload of the limits; the size of the line pool stays. */
+void server_set_limits(struct server *server, const struct config_limits *limits);
+
+size_t server_connection_count(const struct server *server);
+
+/* Stops accepting and reading, lets replies drain for drain_ms, then closes everything; done is called once. */
+typedef void server_stopped_fn(void *arg);
+void server_stop(struct server *server, int64_t drain_ms, server_stopped_fn *done, void *arg);
+void server_free(struct server *server); /* after done */
+
+#endif

@@ -1,0 +1,181 @@
+/*
+ * The settings: one table says which keys exist, what they may be and what they are when absent.
+ *
+ * Nothing is guessed: an unknown section or key, a key given twice, a value out of range is an error that
+ * names the way out.  A setting that this version cannot honour is refused by name, so that nobody relies
+ * on it.  How a file becomes lines is config_file.c's, what a value may be config_value.c's.
+ */
+#include "config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config_file.h"
+#include "config_value.h"
+#include "escape.h"
+
+#define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
+#define SYSTEM_PATH "/etc/coffer/cofferd.conf"
+
+enum { NAME_SHOWN_BYTES = 48 };
+
+#define VAULT(name, fallback, set) {"vault", #name, fallback, set, offsetof(struct config, name), 0, 0},
+#define ROLE(name, fallback) \
+	{"roles", #name, fallback, config_set_names, offsetof(struct config, name), 0, 0},
+#define LIMIT(name, value, least, most, text) \
+	{"limits", #name, #value, config_set_limit, offsetof(struct config, limits.name), least, most},
+/* clang-format off */
+static const struct config_key keys[] = {
+	VAULT(state_dir, "/var/lib/coffer", config_set_path)
+	VAULT(anchor, "/var/lib/coffer-anchor", config_set_path)
+	VAULT(socket, "/run/coffer/coffer.sock", config_set_socket)
+	VAULT(backup_dir, "/var/lib/coffer-backup", config_set_path)
+	VAULT(archive_dir, "/var/lib/coffer-archive", config_set_path)
+	{"vault", "root_key", "credential", config_set_root_key, 0, 0, 0},
+	VAULT(allow_swap, "no", config_set_flag)
+	ROLE(admin, "root")
+	ROLE(operator, "%coffer-operators")
+	ROLE(auditor, "%coffer-auditors")
+	{"approval", "require", "", config_set_approval, 0, 0, 0},
+#include "limits.def"
+};
+/* clang-format on */
+#undef LIMIT
+#undef ROLE
+#undef VAULT
+
+struct loading {
+	struct config *config;
+	int seen_at[COUNT_OF(keys)]; /* line; 0: absent */
+};
+
+/* Appends ", name" as far as it fits. */
+static void list(char *out, size_t cap, const char *name)
+{
+	size_t len = strlen(out);
+
+	snprintf(out + len, cap - len, "%s%s", len == 0 ? "" : ", ", name);
+}
+
+static bool refuse_unknown(struct config_file *file, const char *section, const char *key)
+{
+	char shown[NAME_SHOWN_BYTES] = "";
+	char known[CONFIG_ERROR_BYTES] = "";
+	char sections[64] = "";
+
+	for (size_t i = 0; i < COUNT_OF(keys); i++) {
+		if (i == 0 || strcmp(keys[i].section, keys[i - 1].section) != 0)
+			list(sections, sizeof(sections), keys[i].section);
+		if (strcmp(keys[i].section, section) == 0)
+			list(known, sizeof(known), keys[i].name);
+	}
+	escape_text(known[0] != '\0' ? key : section, shown, sizeof(shown));
+	if (known[0] != '\0')
+		return config_file_error(
+			file, "unknown key '%s' in [%s]; known keys: %s", shown, section, known);
+	if (section[0] == '\0')
+		return config_file_error(
+			file, "a setting before the first [section]; known sections: %s", sections);
+	return config_file_error(file, "unknown section [%s]; known sections: %s", shown, sections);
+}
+
+static bool handle_setting(struct config_file *file, const char *section, const char *key, const char *value)
+{
+	struct loading *loading = file->user;
+
+	for (size_t i = 0; i < COUNT_OF(keys); i++) {
+		if (strcmp(keys[i].section, section) != 0 || strcmp(keys[i].name, key) != 0)
+			continue;
+		if (loading->seen_at[i] != 0)
+			return config_file_error(file, "[%s] %s was already set in line %d", section, key,
+				loading->seen_at[i]);
+		loading->seen_at[i] = file->line;
+		return keys[i].set(file, loading->config, &keys[i], value);
+	}
+	return refuse_unknown(file, section, key);
+}
+
+static bool set_absent(struct config_file *file)
+{
+	struct loading *loading = file->user;
+
+	for (size_t i = 0; i < COUNT_OF(keys); i++)
+		if (loading->seen_at[i] == 0 &&
+			!keys[i].set(file, loading->config, &keys[i], keys[i].fallback))
+			return false;
+	return true;
+}
+
+/* What no single line can be blamed for. */
+static bool check_together(struct config_file *file, const struct config *config)
+{
+	size_t state_len = strlen(config->state_dir);
+	const struct config_limits *limits = &config->limits;
+
+	/* P7: whoever puts back an old state directory must not put back its anchor with it. */
+	if (strncmp(config->anchor, config->state_dir, state_len) == 0 &&
+		(config->anchor[state_len] == '/' || config->anchor[state_len] == '\0'))
+		return config_file_error(
+			file, "[vault] anchor must not lie in state_dir, or both would roll back together");
+	if (limits->connections_reserved >= limits->connections)
+		return config_file_error(file, "[limits] connections_reserved must be less than connections");
+	if (limits->line_bytes_stranger > limits->line_bytes)
+		return config_file_error(
+			file, "[limits] line_bytes_stranger must not be more than line_bytes");
+	return true;
+}
+
+enum err config_load(const char *path, struct config **out, char error_out[CONFIG_ERROR_BYTES])
+{
+	struct loading loading = {.config = calloc(1, sizeof(struct config))};
+	struct config_file file = {
+		.path = path, .on_setting = handle_setting, .user = &loading, .error_out = error_out};
+
+	if (loading.config == NULL) {
+		config_file_error(&file, "out of memory");
+		return ERR_CONFIG;
+	}
+	if (config_file_read(&file) != OK || !set_absent(&file) || !check_together(&file, loading.config)) {
+		config_free(loading.config);
+		return ERR_CONFIG;
+	}
+	*out = loading.config;
+	return OK;
+}
+
+static void free_names(struct config_names *names)
+{
+	for (size_t i = 0; i < names->count; i++)
+		free(names->names[i]);
+}
+
+void config_free(struct config *config)
+{
+	if (config == NULL)
+		return;
+	free_names(&config->admin);
+	free_names(&config->operator);
+	free_names(&config->auditor);
+	free(config);
+}
+
+enum err config_default_path(bool user, char out[CONFIG_PATH_BYTES])
+{
+	const char *config_home = getenv("XDG_CONFIG_HOME");
+	const char *home = getenv("HOME");
+	char path[CONFIG_PATH_BYTES] = "";
+	int len = 0;
+
+	/* The specification of the XDG directories has relative paths ignored. */
+	if (!user)
+		len = snprintf(path, sizeof(path), "%s", SYSTEM_PATH);
+	else if (config_home != NULL && config_home[0] == '/')
+		len = snprintf(path, sizeof(path), "%s/coffer/cofferd.conf", config_home);
+	else if (home != NULL && home[0] == '/')
+		len = snprintf(path, sizeof(path), "%s/.config/coffer/cofferd.conf", home);
+	if (len <= 0 || len >= (int)sizeof(path))
+		return ERR_CONFIG;
+	memcpy(out, path, (size_t)len + 1);
+	return OK;
+}

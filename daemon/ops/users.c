@@ -1,0 +1,179 @@
+/*
+ * Names and numbers of users and groups, through the C library's name service.
+ *
+ * The answers decide which number a configured name means, and how a number is shown; who a caller is,
+ * the kernel says (P9).  Names are a trust boundary of their own: what is not a short printable
+ * word is shown as its number.
+ */
+#include "users.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+#include "text.h"
+
+enum {
+	RECORD_BYTES_FIRST = 1024,
+	RECORD_BYTES_MAX = 1048576, /* a group with tens of thousands of members */
+	REMEMBERED = 32,
+	REMEMBERED_MS = 60000,
+};
+
+/* A question to the name service: one of its four functions. */
+struct lookup {
+	const char *name; /* by name, or by id when NULL */
+	uint32_t id;
+	char found_name[USER_NAME_BYTES]; /* "" when it is not fit to be shown */
+	uint32_t found_id;
+};
+
+static void keep_name(struct lookup *lookup, const char *name)
+{
+	size_t len = strlen(name);
+
+	lookup->found_name[0] = '\0';
+	if (len < USER_NAME_BYTES && text_is_line(name, len))
+		memcpy(lookup->found_name, name, len + 1);
+}
+
+/* Both return an errno, ERANGE when the buffer is too small, and ENOENT when there is nobody. */
+static int ask_user(struct lookup *lookup, char *buffer, size_t len)
+{
+	struct passwd entry = {0};
+	struct passwd *found = NULL;
+	int error = lookup->name != NULL ? getpwnam_r(lookup->name, &entry, buffer, len, &found)
+					 : getpwuid_r(lookup->id, &entry, buffer, len, &found);
+
+	if (error != 0 || found == NULL)
+		return error == 0 ? ENOENT : error;
+	keep_name(lookup, entry.pw_name);
+	lookup->found_id = entry.pw_uid;
+	return 0;
+}
+
+static int ask_group(struct lookup *lookup, char *buffer, size_t len)
+{
+	struct group entry = {0};
+	struct group *found = NULL;
+	int error = lookup->name != NULL ? getgrnam_r(lookup->name, &entry, buffer, len, &found)
+					 : getgrgid_r(lookup->id, &entry, buffer, len, &found);
+
+	if (error != 0 || found == NULL)
+		return error == 0 ? ENOENT : error;
+	keep_name(lookup, entry.gr_name);
+	lookup->found_id = entry.gr_gid;
+	return 0;
+}
+
+typedef int ask_fn(struct lookup *lookup, char *buffer, size_t len);
+
+/* A name service that fails has not said that the name does not exist, but there is no id to use either. */
+static enum err ask(ask_fn *function, struct lookup *lookup)
+{
+	for (size_t len = RECORD_BYTES_FIRST; len <= RECORD_BYTES_MAX; len *= 2) {
+		char *buffer = malloc(len);
+
+		if (buffer == NULL)
+			return ERR_INTERNAL;
+
+		int error = function(lookup, buffer, len);
+
+		free(buffer);
+		if (error != ERANGE)
+			return error == 0 ? OK : ERR_NOT_FOUND;
+	}
+	return ERR_NOT_FOUND;
+}
+
+/* Canonical decimal; the largest number means "none" to the kernel. */
+static bool read_id(const char *text, uint32_t *out)
+{
+	uint64_t value = 0;
+	size_t len = strlen(text);
+
+	if (len == 0 || len > 10 || (text[0] == '0' && len > 1))
+		return false;
+	for (size_t i = 0; i < len; i++) {
+		if (text[i] < '0' || text[i] > '9')
+			return false;
+		value = value * 10 + (uint64_t)(text[i] - '0');
+	}
+	if (value >= UINT32_MAX)
+		return false;
+	*out = (uint32_t)value;
+	return true;
+}
+
+static enum err find_id(ask_fn *function, const char *name, uint32_t *out)
+{
+	struct lookup lookup = {.name = name};
+
+	if (read_id(name, out))
+		return OK;
+	if (name[0] == '\0')
+		return ERR_NOT_FOUND;
+
+	enum err err = ask(function, &lookup);
+
+	if (err == OK)
+		*out = lookup.found_id;
+	return err;
+}
+
+enum err users_uid(const char *name, uid_t *out)
+{
+	return find_id(ask_user, name, out);
+}
+
+enum err users_gid(const char *name, gid_t *out)
+{
+	return find_id(ask_group, name, out);
+}
+
+struct answer {
+	ask_fn *function; /* NULL: free */
+	uint32_t id;
+	int64_t until_ms;
+	char name[USER_NAME_BYTES];
+};
+
+/* For display only, so an answer may be a minute old. */
+static void find_name(ask_fn *function, uint32_t id, char out[USER_NAME_BYTES])
+{
+	static struct answer answers[REMEMBERED];
+	static size_t next;
+	int64_t now_ms = clock_monotonic_ms();
+
+	for (size_t i = 0; i < REMEMBERED; i++) {
+		if (answers[i].function == function && answers[i].id == id && answers[i].until_ms > now_ms) {
+			memcpy(out, answers[i].name, USER_NAME_BYTES);
+			return;
+		}
+	}
+
+	struct lookup lookup = {.id = id};
+
+	if (ask(function, &lookup) != OK || lookup.found_name[0] == '\0')
+		snprintf(lookup.found_name, sizeof(lookup.found_name), "%lu", (unsigned long)id);
+	answers[next] = (struct answer){.function = function, .id = id, .until_ms = now_ms + REMEMBERED_MS};
+	memcpy(answers[next].name, lookup.found_name, USER_NAME_BYTES);
+	next = (next + 1) % REMEMBERED;
+	memcpy(out, lookup.found_name, USER_NAME_BYTES);
+}
+
+void users_name(uid_t uid, char out[USER_NAME_BYTES])
+{
+	find_name(ask_user, uid, out);
+}
+
+void users_group_name(gid_t gid, char out[USER_NAME_BYTES])
+{
+	find_name(ask_group, gid, out);
+}

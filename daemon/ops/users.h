@@ -1,0 +1,23 @@
+/*
+ * Names of users and groups, from the name service.  Looked up when a configuration or a grant is read,
+ * and for display; never to decide who a caller is.  May block for as long as the name service does.
+ */
+#ifndef COFFER_OPS_USERS_H
+#define COFFER_OPS_USERS_H
+
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "err.h"
+
+enum { USER_NAME_BYTES = 64 };
+
+/* Also takes decimal ids.  ERR_NOT_FOUND. */
+enum err users_uid(const char *name, uid_t *out);
+enum err users_gid(const char *name, gid_t *out);
+
+/* The name, or the decimal id where there is none.  Remembers the last few answers for a minute. */
+void users_name(uid_t uid, char out[USER_NAME_BYTES]);
+void users_group_name(gid_t gid, char out[USER_NAME_BYTES]);
+
+#endif

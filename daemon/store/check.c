@@ -1,0 +1,128 @@
+/*
+ * The slow check: every page, every index, every reference and every row, read as the rest of the room
+ * reads them (P7).  What needs keys (whether a value opens, whether the chain holds) is done above.
+ */
+#include "sqlite.h"
+
+#include <string.h>
+
+static enum err check_integrity(struct store *store)
+{
+	char answer[SQL_ANSWER_BYTES] = "";
+	int rc = sql_answer(store->db, "PRAGMA integrity_check(1)", answer);
+
+	return rc == SQLITE_OK && strcmp(answer, "ok") == 0 ? OK : ERR_STORAGE;
+}
+
+/* One row for each reference that leads nowhere. */
+static enum err check_references(struct store *store)
+{
+	char answer[SQL_ANSWER_BYTES] = "";
+	int rc = sql_answer(store->db, "PRAGMA foreign_key_check", answer);
+
+	return rc == SQLITE_OK && answer[0] == '\0' ? OK : ERR_STORAGE;
+}
+
+static enum err on_integration(void *arg, const struct store_integration *integration)
+{
+	(void)arg;
+	(void)integration;
+	return OK;
+}
+
+static enum err check_integrations(struct store *store)
+{
+	struct store_integration_filter all = {0};
+
+	return store_integration_each(store, &all, on_integration, NULL);
+}
+
+static enum err on_version(void *arg, const struct store_version *version)
+{
+	(void)arg;
+	(void)version;
+	return OK;
+}
+
+static enum err check_versions(struct store *store)
+{
+	return store_version_each(store, on_version, NULL);
+}
+
+static enum err on_grant(void *arg, const struct store_grant *grant)
+{
+	const struct store *store = arg;
+
+	return grant->id <= store->now.grants_made ? OK : ERR_STORAGE;
+}
+
+static enum err check_grants(struct store *store)
+{
+	return store_grant_each(store, on_grant, store);
+}
+
+static enum err check_runs(struct store *store)
+{
+	QUERY_AUTO query = query_start(store, STATEMENT_RUN_EACH);
+
+	while (query_next(&query)) {
+		struct store_blob blob = query_blob(&query);
+		struct run_versions versions = {blob.bytes, blob.len};
+		char key[KEY_BYTES_MAX + 1] = "";
+		uint64_t version = 0;
+		bool is_damaged = query_row_result(&query) != OK;
+
+		while (!is_damaged && run_versions_next(&versions, key, &version, &is_damaged))
+			continue;
+		if (is_damaged)
+			return ERR_STORAGE;
+	}
+	return query_result(&query);
+}
+
+static enum err on_record(void *arg, const struct record *record)
+{
+	uint64_t *next = arg;
+
+	if (*next != 0 && record->seq != *next)
+		return ERR_STORAGE;
+	*next = record->seq + 1;
+	return OK;
+}
+
+/* Numbers without gaps, and the newest is the one that the state row names. */
+static enum err check_audit(struct store *store)
+{
+	struct store_audit_filter all = {0};
+	uint64_t next = 0;
+	enum err err = store_audit_each(store, &all, on_record, &next);
+	uint64_t newest = next == 0 ? 0 : next - 1;
+
+	return err == OK && newest != store->now.state.audit_seq ? ERR_STORAGE : err;
+}
+
+enum err store_check(struct store *store, const char **reason_out)
+{
+	static const struct {
+		enum err (*check)(struct store *store);
+		const char *reason;
+	} steps[] = {
+		{check_integrity, "a page or a row of the store is damaged"},
+		{check_references, "a row of the store belongs to nothing"},
+		{check_integrations, "an integration's row is damaged"},
+		{check_grants, "a grant's row is damaged"},
+		{check_versions, "a version's row is damaged"},
+		{check_runs, "a run's row is damaged"},
+		{check_audit, "audit records are missing or damaged"},
+	};
+
+	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+		enum err err = steps[i].check(store);
+
+		if (err != OK) {
+			*reason_out = steps[i].reason;
+			return err;
+		}
+	}
+	return OK;
+}

@@ -1,0 +1,345 @@
+/*
+ * Statements, prepared once from constants, and their use one at a time.  No byte from outside ever
+ * becomes SQL, and no value that comes back is trusted to have the type or length that was written: the
+ * file may have been changed behind our back (P7).  What an error means for the turn is store_translate's part.
+ */
+#include "sqlite.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* ---- preparing ---- */
+
+enum { SQL_BYTES_MAX = 4096 };
+
+static const char *const statement_sql[STATEMENT_COUNT] = {
+#define STATEMENT(name, sql) [STATEMENT_##name] = sql,
+#include "statements.def"
+#undef STATEMENT
+};
+
+/* The names are quoted: "trigger" is one of them. */
+static void append_columns(struct buf *sql)
+{
+	for (int field = INTEGRATION_TEXT_FIRST; field <= (int)INTEGRATION_TEXT_LAST; field++) {
+		buf_append_string(sql, field == (int)INTEGRATION_TEXT_FIRST ? "\"" : ", \"");
+		buf_append_string(sql, field_info((enum field)field)->wire);
+		buf_append_byte(sql, '"');
+	}
+}
+
+static void append_values(struct buf *sql)
+{
+	for (size_t i = 0; i < INTEGRATION_TEXT_COUNT; i++)
+		buf_append_string(sql, i == 0 ? "?" : ", ?");
+}
+
+static void expand(struct buf *sql, const char *template)
+{
+	static const struct {
+		const char *word;
+		void (*append)(struct buf *);
+	} words[] = {{"$columns", append_columns}, {"$values", append_values}};
+
+	while (*template != '\0') {
+		size_t len = strcspn(template, "$");
+
+		buf_append(sql, template, len);
+		template += len;
+		for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+			size_t word_len = strlen(words[i].word);
+
+			if (strncmp(template, words[i].word, word_len) == 0) {
+				words[i].append(sql);
+				template += word_len;
+			}
+		}
+	}
+}
+
+enum err query_prepare_all(struct store *store)
+{
+	for (size_t i = 0; i < STATEMENT_COUNT; i++) {
+		char text[SQL_BYTES_MAX] = "";
+		struct buf sql = {0};
+
+		buf_init_fixed(&sql, text, sizeof(text));
+		expand(&sql, statement_sql[i]);
+		if (buf_failed(&sql))
+			return ERR_INTERNAL;
+
+		int rc = sqlite3_prepare_v3(
+			store->db, text, (int)sql.len, SQLITE_PREPARE_PERSISTENT, &store->statements[i], NULL);
+
+		if (rc != SQLITE_OK)
+			return store_translate(store, rc);
+	}
+	return OK;
+}
+
+void query_finalize_all(struct store *store)
+{
+	for (size_t i = 0; i < STATEMENT_COUNT; i++) {
+		sqlite3_finalize(store->statements[i]);
+		store->statements[i] = NULL;
+	}
+}
+
+/* ---- one use ---- */
+
+struct query query_start(struct store *store, enum statement statement)
+{
+	sqlite3_stmt *stmt = store->statements[statement];
+
+	/* A visitor that calls the function which runs it would pull the rows away under the first call. */
+	if (sqlite3_stmt_busy(stmt))
+		return (struct query){.store = store, .rc = SQLITE_MISUSE};
+	return (struct query){.store = store, .stmt = stmt};
+}
+
+void query_end(struct query *query)
+{
+	if (query->stmt == NULL)
+		return;
+	sqlite3_reset(query->stmt);
+	sqlite3_clear_bindings(query->stmt);
+	query->stmt = NULL;
+}
+
+static void note(struct query *query, int rc)
+{
+	if (query->rc == SQLITE_OK)
+		query->rc = rc;
+}
+
+void query_put_null(struct query *query)
+{
+	if (query->stmt != NULL)
+		note(query, sqlite3_bind_null(query->stmt, ++query->place));
+}
+
+void query_put_int(struct query *query, int64_t value)
+{
+	if (query->stmt != NULL)
+		note(query, sqlite3_bind_int64(query->stmt, ++query->place, value));
+}
+
+void query_put_u64(struct query *query, uint64_t value)
+{
+	if (value > INT64_MAX)
+		note(query, SQLITE_RANGE);
+	query_put_int(query, (int64_t)value);
+}
+
+void query_put_text(struct query *query, const char *text)
+{
+	if (query->stmt != NULL)
+		note(query, sqlite3_bind_text(query->stmt, ++query->place, text, -1, SQLITE_STATIC));
+}
+
+void query_put_blob(struct query *query, struct store_blob blob)
+{
+	if (query->stmt != NULL)
+		note(query, sqlite3_bind_blob64(query->stmt, ++query->place, blob.bytes, blob.len, SQLITE_STATIC));
+}
+
+void query_put_fixed(struct query *query, const void *bytes, size_t len)
+{
+	query_put_blob(query, (struct store_blob){bytes, len});
+}
+
+void query_put_rv(struct query *query)
+{
+	query_put_u64(query, query->store->now.state.commit_no + 1);
+}
+
+bool query_next(struct query *query)
+{
+	if (query->rc != SQLITE_OK && query->rc != SQLITE_ROW)
+		return false;
+	query->rc = sqlite3_step(query->stmt);
+	query->place = 0;
+	return query->rc == SQLITE_ROW;
+}
+
+enum err query_row_result(const struct query *query)
+{
+	return query->is_damaged ? ERR_STORAGE : OK;
+}
+
+enum err query_result(struct query *query)
+{
+	if (query->rc == SQLITE_DONE || query->rc == SQLITE_ROW)
+		return query_row_result(query);
+	return store_translate(query->store, query->rc);
+}
+
+enum err query_write(struct query *query, uint64_t *changed_out)
+{
+	struct store *store = query->store;
+
+	if (!store_stands(store))
+		return store->turn_err != OK ? store->turn_err : ERR_STORAGE;
+	if (query_next(query))
+		return ERR_INTERNAL;
+
+	enum err err = query_result(query);
+
+	if (err != OK)
+		return err;
+
+	uint64_t changed = (uint64_t)sqlite3_changes64(store->db);
+
+	if (changed > 0)
+		store->now.has_written = true;
+	if (changed_out != NULL)
+		*changed_out = changed;
+	return OK;
+}
+
+enum err query_control(struct store *store, enum statement statement)
+{
+	QUERY_AUTO query = query_start(store, statement);
+
+	(void)query_next(&query);
+	return query_result(&query);
+}
+
+/* ---- columns ---- */
+
+bool query_is_null(const struct query *query)
+{
+	return sqlite3_column_type(query->stmt, query->place) == SQLITE_NULL;
+}
+
+void query_skip(struct query *query)
+{
+	query->place++;
+}
+
+/* The next column's number when it has this type, else -1 and a damaged row. */
+static int column_of(struct query *query, int type)
+{
+	int column = query->place++;
+
+	if (sqlite3_column_type(query->stmt, column) == type)
+		return column;
+	query->is_damaged = true;
+	return -1;
+}
+
+int64_t query_int(struct query *query)
+{
+	int column = column_of(query, SQLITE_INTEGER);
+
+	return column < 0 ? 0 : sqlite3_column_int64(query->stmt, column);
+}
+
+int64_t query_int_within(struct query *query, int64_t least, int64_t most)
+{
+	int64_t value = query_int(query);
+
+	if (value >= least && value <= most)
+		return value;
+	query->is_damaged = true;
+	return least;
+}
+
+uint64_t query_u64(struct query *query)
+{
+	return (uint64_t)query_int_within(query, 0, INT64_MAX);
+}
+
+uint32_t query_u32(struct query *query)
+{
+	return (uint32_t)query_int_within(query, 0, UINT32_MAX);
+}
+
+const char *query_text(struct query *query)
+{
+	int column = column_of(query, SQLITE_TEXT);
+	const char *text = column < 0 ? NULL : (const char *)sqlite3_column_text(query->stmt, column);
+
+	/* A NUL inside would let two different rows read alike. */
+	if (text != NULL && strlen(text) == (size_t)sqlite3_column_bytes(query->stmt, column))
+		return text;
+	query->is_damaged = true;
+	return "";
+}
+
+const char *query_text_or_null(struct query *query)
+{
+	if (!query_is_null(query))
+		return query_text(query);
+	query_skip(query);
+	return NULL;
+}
+
+struct store_blob query_blob(struct query *query)
+{
+	int column = column_of(query, SQLITE_BLOB);
+
+	if (column < 0)
+		return (struct store_blob){0};
+
+	const unsigned char *bytes = sqlite3_column_blob(query->stmt, column);
+	size_t len = (size_t)sqlite3_column_bytes(query->stmt, column);
+
+	/* SQLite's pointer for no bytes is NULL, which to us means no blob. */
+	return (struct store_blob){len == 0 ? (const unsigned char *)"" : bytes, len};
+}
+
+struct store_blob query_blob_or_null(struct query *query)
+{
+	if (!query_is_null(query))
+		return query_blob(query);
+	query_skip(query);
+	return (struct store_blob){0};
+}
+
+void query_fixed(struct query *query, void *out, size_t len)
+{
+	struct store_blob blob = query_blob(query);
+
+	if (blob.bytes == NULL || blob.len != len) {
+		query->is_damaged = true;
+		memset(out, 0, len);
+		return;
+	}
+	memcpy(out, blob.bytes, len);
+}
+
+void query_chars(struct query *query, char *out, size_t cap)
+{
+	const char *text = query_text(query);
+
+	if ((size_t)snprintf(out, cap, "%s", text) >= cap) {
+		query->is_damaged = true;
+		out[0] = '\0';
+	}
+}
+
+/* ---- one-off SQL ---- */
+
+int sql_run(sqlite3 *db, const char *sql)
+{
+	return sqlite3_exec(db, sql, NULL, NULL, NULL);
+}
+
+int sql_answer(sqlite3 *db, const char *sql, char out[SQL_ANSWER_BYTES])
+{
+	sqlite3_stmt *stmt = NULL;
+	int rc = sqlite3_prepare_v2(db, sql, -1, &stmt, NULL);
+
+	out[0] = '\0';
+	if (rc != SQLITE_OK)
+		return rc;
+	rc = sqlite3_step(stmt);
+	if (rc == SQLITE_ROW && sqlite3_column_text(stmt, 0) != NULL)
+		snprintf(out, SQL_ANSWER_BYTES, "%s", (const char *)sqlite3_column_text(stmt, 0));
+
+	/* A statement that failed answers with the same code again. */
+	int reset = sqlite3_finalize(stmt);
+
+	return rc == SQLITE_ROW || rc == SQLITE_DONE ? reset : rc;
+}

@@ -1,0 +1,311 @@
+/*
+ * The store's interface: a transaction with effects and audit records in, a callback once it is durable.
+ *
+ * One turn of the loop is one transaction; inside it each request has a savepoint.  An engine implements
+ * the functions below; the only one so far is SQLite (sqlite.c and its neighbours).  Nothing here knows
+ * keys or plaintext: values and keys arrive sealed and leave sealed.
+ *
+ * Calls between store_begin and store_commit are immediate; store_commit may answer later, from the loop,
+ * and nothing may be told to anybody before it does.  Strings given to a visitor live until it returns.
+ * Unless said otherwise a function returns OK, ERR_STORAGE_FULL or ERR_STORAGE.  After either error the
+ * transaction may be gone: ask store_stands.  ERR_CONFLICT: the row is there already; ERR_INTERNAL: the call
+ * itself was wrong (no or a second turn or request, a visitor that calls the function which runs it).
+ * Whatever changes rows needs an open turn and is refused without one; reading does not.
+ */
+#ifndef COFFER_STORE_STORE_H
+#define COFFER_STORE_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "err.h"
+#include "record.h"
+#include "request.h"
+
+enum {
+	STORE_ID_BYTES = 16,
+	STORE_RKID_BYTES = 8,
+	STORE_HASH_BYTES = 32,
+	INTEGRATION_TEXT_FIRST = FIELD_TITLE,
+	INTEGRATION_TEXT_LAST = FIELD_LABELS,
+	INTEGRATION_TEXT_COUNT = FIELD_LABELS - FIELD_TITLE + 1,
+};
+
+struct store_blob {
+	const unsigned char *bytes;
+	size_t len;
+};
+
+/* ---- life ---- */
+
+struct store;
+
+/*
+ * store_create makes coffer.db in an existing directory and refuses to touch anything that is there.
+ * store_open opens it, compares its schema with the built-in one, applies migrations, checks its pages and makes a
+ * truncating checkpoint (P10: the write-ahead log keeps no revoked ciphertext across a start).
+ * Both check the directory (0700, owner is the caller, no symlink) and the file (0600, one link, regular).
+ * reason_out gets a constant sentence for the log on any error.
+ * ERR_NOT_FOUND: no store there.  ERR_CONFLICT: something is there already (create), or another process has
+ * it (open).  ERR_CONFIG: wrong type, owner, mode, foreign or damaged file, newer schema.  ERR_STORAGE*: I/O.
+ */
+enum err store_create(const char *directory, struct store **out, const char **reason_out);
+enum err store_open(const char *directory, struct store **out, const char **reason_out);
+void store_close(struct store *store); /* NULL is fine; an open transaction is rolled back */
+
+/* Reads every page and every row once: ERR_STORAGE names damage.  Slow; for cofferd check. */
+enum err store_check(struct store *store, const char **reason_out);
+
+/* ---- the turn's transaction ---- */
+
+typedef void store_durable_fn(void *arg, enum err err);
+
+enum err store_begin(struct store *store);
+bool store_stands(const struct store *store);           /* a transaction is open and whole */
+enum err store_savepoint(struct store *store);          /* a request begins */
+enum err store_release(struct store *store);            /* … its effects join the turn */
+enum err store_rollback_request(struct store *store);   /* … or vanish */
+void store_commit(struct store *store, store_durable_fn *done, void *arg); /* done may be called before it returns */
+void store_abort(struct store *store);                  /* the turn never happened */
+
+/*
+ * An error in a commit other than a full disk, or a sync that failed anywhere: what is on the disk is in
+ * doubt, every later store_begin fails, and only a new process that opens the store again learns the truth.
+ */
+bool store_is_broken(const struct store *store);
+
+/* Folds ciphertext out of the write-ahead log; call after a commit that shredded something (P10). */
+enum err store_checkpoint(struct store *store);
+
+/* ---- the state row ---- */
+
+struct store_state {
+	unsigned char vault_id[STORE_ID_BYTES];
+	unsigned char rkid[STORE_RKID_BYTES]; /* which root key opens the keyring */
+	int64_t created_ms;
+	uint64_t commit_no;  /* of the last commit; every row remembers the one that wrote it */
+	uint64_t audit_seq;  /* of the newest audit record */
+	unsigned char audit_head[STORE_HASH_BYTES];
+};
+
+enum err store_state_init(struct store *store, const struct store_state *state); /* once, at creation */
+enum err store_state_get(struct store *store, struct store_state *out);          /* ERR_NOT_FOUND: never initialised */
+
+/* ---- keys, sealed ---- */
+
+typedef enum err store_key_fn(void *arg, const char *purpose, uint64_t epoch, struct store_blob wrapped);
+
+enum err store_key_put(struct store *store, const char *purpose, uint64_t epoch, struct store_blob wrapped);
+enum err store_key_each(struct store *store, store_key_fn *fn, void *arg);
+enum err store_recovery_put(struct store *store, const char *fingerprint, struct store_blob box);
+enum err store_recovery_each(struct store *store, store_key_fn *fn, void *arg); /* purpose: the fingerprint */
+
+/* ---- integrations ---- */
+
+struct store_integration {
+	unsigned char id[STORE_ID_BYTES]; /* random, never reused */
+	const char *name;
+	const char *state; /* active, suspended, retired */
+	/* The documented fields, FIELD_TITLE … FIELD_LABELS; NULL: not given.  Lists and maps are joined by \n. */
+	const char *text[INTEGRATION_TEXT_COUNT];
+	uint64_t dek_generation;
+	struct store_blob dek; /* wrapped data key */
+	int64_t created_ms;
+	uint32_t created_by;
+	int64_t changed_ms;
+	uint32_t changed_by;
+};
+
+struct store_integration_filter {
+	const char *owner; /* NULL: any */
+	const char *state;
+	const char *workspace;
+};
+
+typedef enum err store_integration_fn(void *arg, const struct store_integration *integration);
+
+enum err store_integration_insert(struct store *store, const struct store_integration *integration); /* ERR_CONFLICT: the name is taken */
+enum err store_integration_update(struct store *store, const struct store_integration *integration); /* by id: state, text, dek, changed_* */
+enum err store_integration_get(struct store *store, const char *name, store_integration_fn *fn, void *arg); /* ERR_NOT_FOUND */
+enum err store_integration_each(struct store *store, const struct store_integration_filter *filter,
+	store_integration_fn *fn, void *arg); /* by name; a visitor's error ends it and is returned */
+
+/* ---- grants ---- */
+
+struct store_grant {
+	uint64_t id; /* from 1, never reused */
+	unsigned char integration_id[STORE_ID_BYTES];
+	const char *integration; /* its name; set by the store */
+	bool has_uid;
+	uint32_t uid;
+	const char *user; /* as it was typed; NULL without has_uid */
+	bool has_gid;
+	uint32_t gid;
+	const char *group;
+	const char *unit; /* name or pattern; NULL: not a condition */
+	int64_t created_ms;
+	uint32_t created_by;
+};
+
+typedef enum err store_grant_fn(void *arg, const struct store_grant *grant);
+
+enum err store_grant_insert(struct store *store, struct store_grant *grant); /* sets grant->id */
+enum err store_grant_remove(struct store *store, const unsigned char integration_id[STORE_ID_BYTES], uint64_t id); /* ERR_NOT_FOUND */
+enum err store_grant_of(struct store *store, const unsigned char integration_id[STORE_ID_BYTES], store_grant_fn *fn, void *arg);
+enum err store_grant_each(struct store *store, store_grant_fn *fn, void *arg);
+/* Those that could match this uid: its own and those without a user condition, by integration name. */
+enum err store_grant_for_uid(struct store *store, uint32_t uid, store_grant_fn *fn, void *arg);
+
+/* ---- secrets and versions ---- */
+
+struct store_secret {
+	unsigned char integration_id[STORE_ID_BYTES];
+	unsigned char id[STORE_ID_BYTES];
+	const char *key;
+	const char *description; /* NULL: none */
+	const char *issuer;
+	uint64_t newest; /* highest version number ever used, also by removed ones of this row */
+	int64_t created_ms;
+	uint32_t created_by;
+};
+
+enum version_state { VERSION_STAGED, VERSION_CURRENT, VERSION_DRAINING, VERSION_REVOKED };
+
+struct store_version {
+	unsigned char integration_id[STORE_ID_BYTES];
+	unsigned char secret_id[STORE_ID_BYTES];
+	const char *key;
+	uint64_t version;
+	enum version_state state;
+	struct store_blob sealed; /* {NULL, 0} once revoked */
+	uint64_t dek_generation;  /* of the data key that sealed it */
+	uint32_t value_bytes;     /* size class of the sealed value, for the set's limit; not its length */
+	bool is_multiline;
+	const char *note;
+	const char *issuer_ref;
+	int64_t expires_ms; /* 0: never */
+	int64_t created_ms;
+	uint32_t created_by;
+	int64_t changed_ms; /* of the state */
+};
+
+typedef enum err store_secret_fn(void *arg, const struct store_secret *secret);
+typedef enum err store_version_fn(void *arg, const struct store_version *version);
+
+enum err store_secret_put(struct store *store, const struct store_secret *secret); /* insert or replace by (integration, key) */
+enum err store_secret_get(struct store *store, const unsigned char integration_id[STORE_ID_BYTES], const char *key,
+	store_secret_fn *fn, void *arg); /* ERR_NOT_FOUND */
+enum err store_secret_each(struct store *store, const unsigned char integration_id[STORE_ID_BYTES], store_secret_fn *fn, void *arg); /* by key */
+enum err store_secret_remove(struct store *store, const unsigned char integration_id[STORE_ID_BYTES], const char *key); /* and its versions */
+
+enum err store_version_insert(struct store *store, const struct store_version *version);
+enum err store_version_set_state(struct store *store, const unsigned char integration_id[STORE_ID_BYTES], const char *key,
+	uint64_t version, enum version_state state, int64_t changed_ms);
+/* State revoked and the ciphertext gone from the row (P10); then store_checkpoint after the commit. */
+enum err store_version_shred(struct store *store, const unsigned char integration_id[STORE_ID_BYTES], const char *key,
+	uint64_t version, int64_t changed_ms);
+enum err store_version_of(struct store *store, const unsigned char integration_id[STORE_ID_BYTES], const char *key,
+	store_version_fn *fn, void *arg); /* newest first */
+/* All current versions of an integration, by key, in one range read. */
+enum err store_version_current(struct store *store, const unsigned char integration_id[STORE_ID_BYTES], store_version_fn *fn, void *arg);
+enum err store_version_each(struct store *store, store_version_fn *fn, void *arg); /* every one, for cofferd check */
+
+/* ---- runs and use ---- */
+
+struct store_run_version {
+	const char *key;
+	uint64_t version;
+};
+
+struct store_run {
+	char id[27]; /* ULID */
+	unsigned char integration_id[STORE_ID_BYTES];
+	int64_t time_ms;
+	uint32_t uid;
+	int32_t pid;
+	const char *unit; /* "" when not proven */
+	const struct store_run_version *versions;
+	size_t version_count;
+};
+
+struct store_use {
+	const char *key;
+	uint64_t version;
+	uint64_t fetches;
+	int64_t last_ms;
+};
+
+typedef enum err store_use_fn(void *arg, const struct store_use *use);
+
+enum err store_run_insert(struct store *store, const struct store_run *run);
+/* Use per key and version: run rows not yet folded, and the totals. */
+enum err store_use_of(struct store *store, const unsigned char integration_id[STORE_ID_BYTES], store_use_fn *fn, void *arg);
+/* Folds up to max_rows run rows into totals; *folded_out says how many.  Run rows stay, marked as folded. */
+enum err store_use_fold(struct store *store, size_t max_rows, size_t *folded_out);
+
+/* ---- results kept for request_id ---- */
+
+struct store_result {
+	uint32_t uid;
+	const char *method;
+	const char *request_id;
+	unsigned char content_mac[STORE_HASH_BYTES];
+	struct store_blob result; /* JSON text, never with a value */
+	int64_t time_ms;
+};
+
+typedef enum err store_result_fn(void *arg, const struct store_result *result);
+
+enum err store_result_put(struct store *store, const struct store_result *result);
+enum err store_result_get(struct store *store, uint32_t uid, const char *method, const char *request_id,
+	store_result_fn *fn, void *arg); /* ERR_NOT_FOUND */
+enum err store_result_expire(struct store *store, int64_t before_ms);
+
+/* ---- audit ---- */
+
+/* Appends a sealed record (its subject NUL-terminated) and moves the state row's head to it, in the running transaction. */
+enum err store_audit_append(struct store *store, const struct record *record);
+
+struct store_audit_filter {
+	uint64_t after; /* records with a higher number */
+	uint64_t limit;
+	int64_t since_ms, until_ms; /* 0: open */
+	bool has_uid;
+	uint32_t uid;
+	const char *integration; /* NULL: any */
+	const char *outcome;     /* NULL: any; "refused": all but ok */
+	const char *kind;
+};
+
+typedef enum err store_audit_fn(void *arg, const struct record *record);
+
+enum err store_audit_each(struct store *store, const struct store_audit_filter *filter, store_audit_fn *fn, void *arg);
+
+/*
+ * Counted refusals: one open window per uid and error word.  bump adds one and tells how many the window
+ * has now (1: it was just opened).  each gives the windows opened before a time; close removes one.
+ */
+struct store_refusal {
+	uint32_t uid;
+	const char *outcome;
+	uint32_t count;
+	int64_t since_ms;
+};
+
+typedef enum err store_refusal_fn(void *arg, const struct store_refusal *refusal);
+
+enum err store_refusal_bump(struct store *store, uint32_t uid, const char *outcome, int64_t now_ms, uint32_t *count_out);
+enum err store_refusal_each(struct store *store, int64_t before_ms, store_refusal_fn *fn, void *arg);
+enum err store_refusal_close(struct store *store, uint32_t uid, const char *outcome);
+
+/* ---- counts for status ---- */
+
+struct store_counts {
+	uint64_t integrations, secrets, versions, grants, runs, audit_records;
+	uint64_t file_bytes;
+};
+
+enum err store_counts(struct store *store, struct store_counts *out);
+
+#endif

@@ -1,0 +1,188 @@
+/*
+ * The turn's transaction and each request's savepoint.  What a request or a turn leaves behind when it is
+ * taken back is nothing: its rows go with SQLite, the numbers that live in memory go with struct standing.
+ * A turn that SQLite has ended by itself stays ended: no statement of it may then commit on its own (P5).
+ */
+#include "sqlite.h"
+
+#include <errno.h>
+
+static bool is_failed_sync(int rc)
+{
+	return rc == SQLITE_IOERR_FSYNC || rc == SQLITE_IOERR_DIR_FSYNC;
+}
+
+/* A sync that failed is never "full": what it would have made durable is in doubt. */
+static bool is_full(const struct store *store, int rc)
+{
+	int error = sqlite3_system_errno(store->db);
+
+	if ((rc & 0xff) == SQLITE_FULL)
+		return true;
+	return (rc & 0xff) == SQLITE_IOERR && !is_failed_sync(rc) && (error == ENOSPC || error == EDQUOT);
+}
+
+enum err store_translate(struct store *store, int rc)
+{
+	enum err err = ERR_STORAGE;
+
+	if (rc == SQLITE_OK || rc == SQLITE_DONE || rc == SQLITE_ROW)
+		return OK;
+	if (rc == SQLITE_CONSTRAINT_UNIQUE || rc == SQLITE_CONSTRAINT_PRIMARYKEY || rc == SQLITE_CONSTRAINT_ROWID)
+		err = ERR_CONFLICT;
+	else if ((rc & 0xff) == SQLITE_MISUSE)
+		err = ERR_INTERNAL;
+	else if (is_full(store, rc))
+		err = ERR_STORAGE_FULL;
+	if (is_failed_sync(rc))
+		store->is_broken = true;
+	if (store->has_turn && store->turn_err == OK && sqlite3_get_autocommit(store->db))
+		store->turn_err = err;
+	return err;
+}
+
+enum err store_begin(struct store *store)
+{
+	if (store->is_broken)
+		return ERR_STORAGE;
+	if (store->has_turn)
+		return ERR_INTERNAL;
+
+	enum err err = query_control(store, STATEMENT_BEGIN);
+
+	if (err != OK)
+		return err;
+	store->has_turn = true;
+	store->has_request = false;
+	store->turn_err = OK;
+	return OK;
+}
+
+bool store_stands(const struct store *store)
+{
+	return store->has_turn && !store->is_broken && !sqlite3_get_autocommit(store->db);
+}
+
+bool store_is_broken(const struct store *store)
+{
+	return store->is_broken;
+}
+
+/* Outside a transaction SAVEPOINT would begin one, and RELEASE would commit it. */
+static enum err check_request(const struct store *store, bool has_request)
+{
+	if (!store_stands(store))
+		return store->turn_err != OK ? store->turn_err : ERR_STORAGE;
+	return store->has_request == has_request ? OK : ERR_INTERNAL;
+}
+
+enum err store_savepoint(struct store *store)
+{
+	enum err err = check_request(store, false);
+
+	if (err == OK)
+		err = query_control(store, STATEMENT_SAVEPOINT);
+	if (err != OK)
+		return err;
+	store->before_request = store->now;
+	store->has_request = true;
+	return OK;
+}
+
+enum err store_release(struct store *store)
+{
+	enum err err = check_request(store, true);
+
+	if (err == OK)
+		err = query_control(store, STATEMENT_RELEASE);
+	if (err == OK)
+		store->has_request = false;
+	return err;
+}
+
+static void end_turn(struct store *store)
+{
+	if (!sqlite3_get_autocommit(store->db) && query_control(store, STATEMENT_ROLLBACK) != OK &&
+		!sqlite3_get_autocommit(store->db))
+		store->is_broken = true;
+	store->now = store->durable;
+	store->has_turn = false;
+	store->has_request = false;
+	store->turn_err = OK;
+}
+
+enum err store_rollback_request(struct store *store)
+{
+	enum err err = check_request(store, true);
+
+	if (err != OK)
+		return err;
+	err = query_control(store, STATEMENT_ROLLBACK_TO);
+	if (err == OK)
+		err = query_control(store, STATEMENT_RELEASE);
+	if (err != OK) {
+		/* Half a request may be in there: none of the turn may stay. */
+		store->turn_err = err;
+		(void)query_control(store, STATEMENT_ROLLBACK);
+		return err;
+	}
+	store->now = store->before_request;
+	store->has_request = false;
+	return OK;
+}
+
+/* The state row joins the effects and records of its turn; a turn without any writes nothing. */
+static enum err write_turn(struct store *store)
+{
+	if (!store_stands(store))
+		return store->turn_err != OK ? store->turn_err : ERR_STORAGE;
+	if (store->has_request)
+		return ERR_INTERNAL;
+	if (!store->now.has_written)
+		return OK;
+	/* Without the state row the numbers given in this turn would be given again. */
+	if (!store->now.has_state)
+		return ERR_INTERNAL;
+	store->now.state.commit_no++;
+
+	enum err err = state_write(store);
+
+	if (err == OK)
+		err = query_control(store, STATEMENT_COMMIT);
+
+	/*
+	 * Full before the sync: SQLite has rolled back.  Anything else leaves in doubt what is on the disk, and
+	 * asking the disk again may get a false yes; only a restart reads what is really there (P5).
+	 */
+	if (err != OK && err != ERR_STORAGE_FULL)
+		store->is_broken = true;
+	return err;
+}
+
+void store_commit(struct store *store, store_durable_fn *done, void *arg)
+{
+	enum err err = write_turn(store);
+
+	if (err == OK && store->now.has_written) {
+		store->now.has_written = false;
+		store->durable = store->now;
+	}
+	end_turn(store);
+	done(arg, err);
+}
+
+void store_abort(struct store *store)
+{
+	if (store->has_turn)
+		end_turn(store);
+}
+
+enum err store_checkpoint(struct store *store)
+{
+	if (store->has_turn)
+		return ERR_INTERNAL;
+
+	int rc = sqlite3_wal_checkpoint_v2(store->db, "main", SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+
+	return store_translate(store, rc);
+}

@@ -1,0 +1,232 @@
+#!/usr/bin/python3
+"""A socket handed over by the service manager, SIGTERM that drains, SIGHUP that reloads."""
+import os
+import signal
+import socket
+import subprocess
+import time
+
+from coffer_test import ADMIN, AUDITOR, ETL, OPERATOR, STRANGER, Suite, canary, equal, wait_until
+
+NAME, BIG = "finance/warehouse-sync", "big/set"
+VALUE = canary()
+
+suite = Suite()
+
+
+@suite.setup
+def prepare(vault):
+    vault.add(NAME)
+    vault.put(NAME, "API_TOKEN", VALUE)
+    vault.grant(NAME, user=ETL)
+    vault.add(BIG)
+    for number in range(12):
+        vault.put(BIG, f"KEY_{number}", "v" * 60000)
+    vault.grant(BIG, user=ETL)
+
+
+class Activated:
+    """What subprocess.Popen would be, for a child that must know its own pid and hold the socket as 3."""
+
+    def __init__(self, vault, listener, names, notify_path):
+        self.pid = os.fork()
+        self.returncode = None
+        if self.pid == 0:
+            try:
+                log = os.open(vault.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+                os.dup2(log, 1)
+                os.dup2(log, 2)
+                descriptor = os.dup(listener.fileno())
+                os.dup2(descriptor, 3)
+                env = vault.environment(LISTEN_FDS="1", LISTEN_PID=str(os.getpid()), LISTEN_FDNAMES=names, NOTIFY_SOCKET=notify_path)
+                os.execve(vault.programs["cofferd"], ["cofferd", "--config", vault.config], env)
+            finally:
+                os._exit(127)
+
+    def poll(self):
+        if self.returncode is None:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            if pid:
+                self.returncode = os.waitstatus_to_exitcode(status)
+        return self.returncode
+
+    def wait(self, timeout):
+        deadline = time.monotonic() + timeout
+        while self.poll() is None:
+            if time.monotonic() > deadline:
+                raise subprocess.TimeoutExpired("cofferd", timeout)
+            time.sleep(0.01)
+        return self.returncode
+
+    def send_signal(self, number):
+        os.kill(self.pid, number)
+
+    def kill(self):
+        os.kill(self.pid, signal.SIGKILL)
+
+
+def activate(vault, listener, names="cofferd.socket"):
+    path = vault.at("notify")
+    if os.path.exists(path):
+        os.unlink(path)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
+        notify.bind(path)
+        notify.settimeout(0.05)
+        vault.process = Activated(vault, listener, names, path)
+        vault.await_ready(notify)
+
+
+@suite.check
+def a_socket_handed_over_is_served_and_left_behind(vault):
+    equal(vault.stop(), 0, "exit status after SIGTERM")
+    path = vault.socket = vault.at("run", "handed.sock")  # not the one of the configuration
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
+        os.chmod(path, 0o666)
+        listener.listen()
+        waiting = vault.client(ETL)  # connects before there is a daemon
+        waiting.send(waiting.request("env.fetch", {"integration": NAME}))
+        activate(vault, listener)
+        assert VALUE.encode() in waiting.read_line(), "the one who waited"
+        equal(vault.fetch(NAME)["API_TOKEN"], VALUE, "API_TOKEN")
+        equal(vault.stop(), 0, "exit status after SIGTERM")
+        assert os.path.exists(path), "the service manager's socket was removed"
+        activate(vault, listener)
+        equal(vault.fetch(NAME)["API_TOKEN"], VALUE, "API_TOKEN after a restart")
+        equal(vault.stop(), 0, "exit status after SIGTERM")
+    vault.socket = vault.at("run", "coffer.sock")
+    vault.start()
+
+
+@suite.check
+def sockets_meant_for_another_process_are_not_taken(vault):
+    equal(vault.stop(), 0, "exit status after SIGTERM")
+    os.environ.update(LISTEN_FDS="1", LISTEN_PID="1")
+    try:
+        vault.start()
+    finally:
+        del os.environ["LISTEN_FDS"], os.environ["LISTEN_PID"]
+    equal(vault.fetch(NAME)["API_TOKEN"], VALUE, "API_TOKEN")
+
+
+@suite.check
+def sigterm_removes_our_own_socket_and_is_in_the_audit_log(vault):
+    equal(vault.stop(), 0, "exit status after SIGTERM")
+    assert not os.path.exists(vault.socket), "the socket is left behind"
+    vault.start()
+    kinds = [record["kind"] for record in vault.audit()]
+    assert kinds.count("daemon.stop") >= 1 and kinds[-1] != "daemon.stop", kinds[-5:]
+
+
+@suite.check
+def sigterm_lets_replies_drain(vault):
+    """The reply is larger than the socket's buffers, and is read only after the signal."""
+    with vault.client(ETL, buffer_bytes=4096) as client, vault.client(STRANGER) as idle:
+        idle.must_be_open()
+        client.send(client.request("env.fetch", {"integration": BIG}))
+        assert client.socket.recv(10, socket.MSG_PEEK), "the reply has begun"
+        vault.process.send_signal(signal.SIGTERM)
+        assert idle.is_closed_within(5), "an idle connection stays open"
+        line = client.read_line()
+        assert line is not None and len(line) > 12 * 60000 and line.endswith(b"}"), "the reply was cut off"
+        client.must_be_closed()
+    equal(vault.wait(), 0, "exit status")
+    vault.start()
+
+
+@suite.check
+def sigterm_does_not_wait_for_one_who_never_reads(vault):
+    with vault.client(ETL, buffer_bytes=4096) as client:
+        client.send(client.request("env.fetch", {"integration": BIG}))
+        assert client.socket.recv(10, socket.MSG_PEEK), "the reply has begun"
+        started = time.monotonic()
+        equal(vault.stop(), 0, "exit status")
+        took = time.monotonic() - started
+    assert took < 8, f"it took {took:.1f} s"
+    vault.start()
+
+
+@suite.check
+def sigint_ends_it_like_sigterm(vault):
+    vault.process.send_signal(signal.SIGINT)
+    equal(vault.wait(), 0, "exit status")
+    vault.start()
+
+
+def roles(vault, uid):
+    return vault.call("whoami", uid=uid)["roles"]
+
+
+@suite.check
+def sighup_reloads_roles_for_new_requests_of_open_connections_too(vault):
+    with vault.client(STRANGER) as client:
+        equal(client.call("whoami")["roles"], [], "roles before")
+        vault.write_config(roles={"auditor": f"{AUDITOR}, {STRANGER}"})
+        vault.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: client.call("whoami")["roles"] == ["auditor"], "the new role")
+        client.call("integration.list")
+        vault.write_config()
+        vault.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: client.call("whoami")["roles"] == [], "the role is gone")
+        client.must_refuse("integration.list", {}, "denied")
+
+
+@suite.check
+def sighup_takes_groups_as_roles(vault):
+    vault.write_config(roles={"operator": "%2200"})
+    vault.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: roles(vault, OPERATOR) == [], "the user is no operator any more")
+    with vault.client(STRANGER, groups=(2200,)) as client:
+        equal(client.call("whoami")["roles"], ["operator"], "roles of a member")
+    vault.write_config()
+    vault.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: roles(vault, OPERATOR) == ["operator"], "the user is operator again")
+
+
+@suite.check
+def sighup_with_a_bad_configuration_changes_nothing(vault):
+    vault.write_config(vault={"no_such_key": "x"})
+    vault.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: "no_such_key" in vault.log_text(), "the complaint in the log")
+    equal(roles(vault, OPERATOR), ["operator"], "roles")
+    equal(vault.fetch(NAME)["API_TOKEN"], VALUE, "API_TOKEN")
+    vault.write_config()
+
+
+@suite.check
+def sighup_reloads_limits(vault):
+    vault.write_config(limits={"fetches_per_minute": 1})
+    vault.process.send_signal(signal.SIGHUP)
+
+    def is_limited():
+        with vault.client(ETL) as client:
+            reply = client.ask("env.fetch", {"integration": NAME})
+            return "error" in reply and reply["error"]["data"]["error"] == "rate_limited"
+
+    wait_until(is_limited, "the new limit")
+    vault.write_config()
+    vault.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: not is_limited(), "the old limit")
+
+
+@suite.check
+def a_storm_of_other_signals_is_nothing(vault):
+    for _ in range(200):
+        for number in (signal.SIGPIPE, signal.SIGWINCH, signal.SIGCONT, signal.SIGURG, signal.SIGCHLD):
+            vault.process.send_signal(number)
+    equal(roles(vault, ADMIN), ["admin"], "roles")
+
+
+@suite.check
+def the_process_is_hardened(vault):
+    """Not dumpable: its /proc entries belong to root even if it did not; no core; nothing inherited in its environment."""
+    with open(f"/proc/{vault.pid}/limits", encoding="ascii") as file:
+        core = next(line for line in file if line.startswith("Max core file size")).split()
+    assert core[4] in ("0", "1"), core
+    with open(f"/proc/{vault.pid}/environ", "rb") as file:
+        assert file.read() is not None
+    assert vault.status_field("VmLck") > 0 or vault.is_sanitized(), "no memory is locked"
+
+
+if __name__ == "__main__":
+    suite.run()

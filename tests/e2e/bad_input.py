@@ -1,0 +1,667 @@
+#!/usr/bin/python3
+"""Hostile bytes cost their sender an error or the connection, and nobody else anything (P8).
+
+Each check is one row of the catalogue of bad input, by its number.  After each the same things must hold: the same
+daemon runs and answers a bystander on a connection of long standing, counts what it counted before, and has not grown.
+"""
+import base64
+import json
+import os
+import re
+import signal
+import socket
+import ssl
+import time
+
+from coffer_test import ETL, OPERATOR, STRANGER, Suite, canary, equal, wait_until
+
+NAME = "finance/warehouse-sync"
+VALUE = canary(48)
+GROWTH_KIB = 2048            # of the daemon's resident memory, over all rows
+GROWTH_KIB_SANITIZED = 65536  # a sanitizer keeps freed memory for a while
+LINE_STRANGER, LINE_KNOWN = 4096, 131072
+CLOSE_SECONDS = 3            # by when a connection that is given up must be closed
+
+# The bystander may be idle for as long as all the rows take.
+suite = Suite(limits={"idle_ms": 3600000})
+bystander = None
+rss_at_start = 0
+
+
+@suite.setup
+def prepare(vault):
+    global bystander, rss_at_start
+    vault.add(NAME)
+    vault.add("big/set")
+    vault.put(NAME, "API_TOKEN", VALUE)
+    for number in range(6):  # 6 × 60,000 bytes: more than a socket takes at once
+        vault.put("big/set", f"KEY_{number}", "v" * 60000)
+    vault.grant(NAME, user=ETL)
+    vault.grant("big/set", user=ETL)
+    vault.fetch("big/set")
+    bystander = vault.client(ETL)
+    touch_pools(vault)
+    rss_at_start = vault.rss_kib()
+
+
+def touch_pools(vault):
+    """Memory set aside at the start becomes resident when it is first used: use all that this test can."""
+    with vault.client(OPERATOR) as client:
+        client.ask_line(b'{"jsonrpc":"2.0","id":1,"method":"' + b"x" * (LINE_KNOWN - 100) + b'"}\n')
+    for client in never_readers(vault, 30)[0]:
+        client.close()
+
+
+def never_readers(vault, count):
+    """Clients that ask for a reply larger than the socket takes, and do not read: those that got one, and all of them."""
+    clients = [vault.client(ETL, buffer_bytes=4096) for _ in range(count)]
+    for client in clients:
+        client.send_until_refused(message("env.fetch", {"integration": "big/set"}) + b"\n")
+    large = [client for client in clients if b'"result"' in client.socket.recv(4096, socket.MSG_PEEK)]
+    assert len(large) >= 2, "no large reply"
+    return clients, large
+
+
+def row(number, words):
+    """Registers the check of one row, with what must hold after each."""
+    def register(function):
+        def check(vault):
+            pid, counts = vault.pid, vault.counts()
+            changes = function(vault)
+            assert vault.is_running() and vault.pid == pid, "the daemon is another one"
+            equal(bystander.call("whoami")["uid"], ETL, "the bystander's uid")
+            if not changes:
+                equal(vault.counts(), counts, "counts")
+            growth = vault.rss_kib() - rss_at_start
+            limit = GROWTH_KIB_SANITIZED if vault.is_sanitized() else GROWTH_KIB
+            assert growth < limit, f"the daemon grew by {growth} KiB"
+
+        suite.add(f"row_{number:02}_{words.replace(' ', '_')}", check)
+        return function
+
+    return register
+
+
+# ---- small vocabulary ----
+
+def message(method="whoami", params=None, **more):
+    """A request's text, to be spoilt."""
+    parts = {"jsonrpc": "2.0", "id": 1, "method": method, **({} if params is None else {"params": params}), **more}
+    return json.dumps(parts).encode()
+
+
+def put(key="NEW_KEY", value="value", **more):
+    return message("secret.put", {"integration": NAME, "key": key, "value": value, **more})
+
+
+def word_of(line):
+    assert line is not None, "closed without a reply"
+    reply = json.loads(line)
+    assert "error" in reply, f"not refused: {line[:300]!r}"
+    assert VALUE not in line.decode(), "the reply holds a value"
+    return reply["error"]["data"]["error"]
+
+
+def refused(vault, line, word, uid=OPERATOR, stays=True):
+    """One line on a connection of its own: the error word, and whether the connection stays.  Gives the reply."""
+    with vault.client(uid) as client:
+        client.send_until_refused(line + b"\n")
+        reply = client.read_line()
+        equal(word_of(reply), word, f"error word for {line[:120]!r}")
+        if stays:
+            client.must_be_open()
+        else:
+            client.must_be_closed(CLOSE_SECONDS)
+        return json.loads(reply)
+
+
+def all_refused(vault, lines, word, **more):
+    for line in lines:
+        refused(vault, line, word, **more)
+
+
+def with_raw(text):
+    """A request in which a params member's value is this raw text."""
+    return b'{"jsonrpc":"2.0","id":1,"method":"audit.list","params":{"after":' + text + b"}}"
+
+
+def with_string(text):
+    """A request with this raw text between the quotes of a string."""
+    return b'{"jsonrpc":"2.0","id":1,"method":"integration.show","params":{"name":"' + text + b'"}}'
+
+
+# ---- framing ----
+
+@row(1, "an empty line is bad_json")
+def _(vault):
+    refused(vault, b"", "bad_json")
+
+
+@row(2, "a stranger's line over 4096 bytes is too_large before its newline")
+def _(vault):
+    with vault.client(STRANGER) as client:
+        client.send(b"x" * (LINE_STRANGER + 1))
+        equal(word_of(client.read_line()), "too_large", "error word")
+        client.must_be_closed()
+    with vault.client(STRANGER) as client:  # the limit itself is fine
+        line = message(id="y")
+        client.ask_line(line[:-1] + b" " * (LINE_STRANGER - len(line)) + b"}\n")
+        client.must_be_open()
+
+
+@row(3, "an operator's line over 131072 bytes is too_large before its newline")
+def _(vault):
+    with vault.client(OPERATOR) as client:
+        client.send_until_refused(put(value="v" * 65000)[:-2] + b"x" * (LINE_KNOWN - 64000))
+        equal(word_of(client.read_line()), "too_large", "error word")
+        client.must_be_closed()
+
+
+@row(4, "bytes without end are cut off")
+def _(vault):
+    for uid, limit in ((STRANGER, 1 << 20), (OPERATOR, 4 << 20)):
+        with vault.client(uid) as client:
+            sent = 0
+            while client.send_until_refused(b"x" * 65536):
+                sent += 65536
+                assert sent <= limit, f"{sent} bytes were taken"
+
+
+@row(5, "a carriage return before the newline is bad_json")
+def _(vault):
+    refused(vault, message() + b"\r", "bad_json")
+
+
+@row(6, "a line without its newline is never executed")
+def _(vault):
+    with vault.client(OPERATOR) as client:
+        client.send(put())
+        client.socket.shutdown(socket.SHUT_WR)
+        client.must_be_closed()
+    found = [record for record in vault.audit(kind="line") if record["uid"] == OPERATOR]
+    assert found, "no record of the truncated line"
+
+
+@row(7, "a line that comes byte by byte is ended at 5 s")
+def _(vault):
+    with vault.client(OPERATOR) as client:
+        client.must_be_open()
+        started = time.monotonic()
+        for byte in put():
+            if not client.send_until_refused(bytes([byte])) or client.is_closed_within(0.5):
+                break
+        else:
+            raise AssertionError("never closed")
+        took = time.monotonic() - started
+        assert 4 <= took <= 9, f"closed after {took:.1f} s"
+
+
+@row(8, "a silent connection is closed at 2 s")
+def _(vault):
+    with vault.client(STRANGER) as client:
+        started = time.monotonic()
+        while client.read_line() is not None:  # a word may come first
+            pass
+        took = time.monotonic() - started
+        assert 1.5 <= took <= 5, f"closed after {took:.1f} s"
+
+
+@row(9, "three requests in one write are answered in order")
+def _(vault):
+    with vault.client(OPERATOR) as client:
+        client.send(b"".join(message(id=number) + b"\n" for number in (7, 8, 9)))
+        equal([json.loads(client.read_line())["id"] for _ in range(3)], [7, 8, 9], "order of the replies")
+
+
+@row(10, "a request whose sender is gone is done wholly or not at all")
+def _(vault):
+    before = vault.call("secret.show", {"integration": NAME, "key": "API_TOKEN"})["versions"]
+    for _ in range(20):
+        client = vault.client(OPERATOR)
+        client.send(put("API_TOKEN", VALUE) + b"\n")
+        client.reset()
+        client = vault.client(ETL)
+        client.send(message("env.fetch", {"integration": "big/set"}) + b"\n")
+        client.reset()
+    after = vault.call("secret.show", {"integration": NAME, "key": "API_TOKEN"})["versions"]
+    equal(sum(version["state"] == "current" for version in after), 1, "current versions")
+    equal(sorted(version["version"] for version in after), list(range(1, len(after) + 1)), "version numbers")
+    assert len(before) <= len(after) <= len(before) + 20
+    equal(vault.fetch(NAME)["API_TOKEN"], VALUE, "API_TOKEN")
+    return True
+
+
+@row(11, "clients that never read are closed and memory stays bounded")
+def _(vault):
+    clients, large = never_readers(vault, 100)
+    open_after = vault.call("status")["counts"]["connections"] - len(large)
+    started = time.monotonic()
+    wait_until(lambda: vault.call("status")["counts"]["connections"] <= open_after, "the never-readers are closed", 15)
+    took = time.monotonic() - started
+    assert 3 <= took <= 10, f"closed after {took:.1f} s"
+    for client in clients:
+        client.close()
+
+
+@row(12, "descriptors sent along vanish")
+def _(vault):
+    with vault.client(OPERATOR) as client, open(os.devnull, "rb") as file:
+        client.must_be_open()
+        before = vault.descriptors()
+        client.send_with_rights(message(id="fd") + b"\n", [file.fileno()] * 253)
+        equal(json.loads(client.read_line())["id"], "fd", "id of the reply")
+        equal(vault.descriptors(), before, "the daemon's descriptors")
+
+
+@row(13, "empty writes and storms of signals are nothing")
+def _(vault):
+    with vault.client(OPERATOR) as client:
+        for byte in message():
+            client.send(b"")
+            client.send(bytes([byte]))
+            os.kill(vault.pid, signal.SIGCONT)
+            os.kill(vault.pid, signal.SIGWINCH)
+        assert b'"result"' in client.ask_line(b"\n")
+
+
+@row(14, "other protocols are bad_json and closed")
+def _(vault):
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    tls = ssl.create_default_context().wrap_bio(incoming, outgoing, server_hostname="example.org")
+    try:
+        tls.do_handshake()
+    except ssl.SSLWantReadError:
+        pass
+    http = b"GET / HTTP/1.1\r\nHost: localhost\r\nUser-Agent: test\r\nAccept: */*\r\n\r\n"
+    for greeting in (http, outgoing.read().replace(b"\n", b"\0") + b"\n", b"SSH-2.0-OpenSSH_9.2\r\n", b"\x05\x01\x00\n"):
+        with vault.client(OPERATOR) as client:
+            client.send_until_refused(greeting)
+            equal(word_of(client.read_line()), "bad_json", f"error word for {greeting[:20]!r}")
+            while (line := client.read_line(CLOSE_SECONDS)) is not None:
+                equal(word_of(line), "bad_json", "error word")
+
+
+@row(15, "a raw NUL is bad_json and closed")
+def _(vault):
+    for line in (message() + b"\0", b"\0" + message(), message()[:-1] + b"\0}", with_string(b"a\0b")):
+        refused(vault, line, "bad_json", stays=False)
+
+
+# ---- grammar ----
+
+@row(16, "text behind the object is bad_json")
+def _(vault):
+    all_refused(vault, (message() + b"xyz", message() + message(), message() + b"}", message() + b",", b"}" + message()), "bad_json")
+
+
+@row(17, "a byte order mark is bad_json")
+def _(vault):
+    refused(vault, b"\xef\xbb\xbf" + message(), "bad_json")
+
+
+@row(18, "UTF-16 is bad_json and closed")
+def _(vault):
+    for encoding in ("utf-16-le", "utf-16-be", "utf-16"):
+        refused(vault, message().decode().encode(encoding), "bad_json", stays=False)
+
+
+@row(19, "anything but an object at the top is bad_json")
+def _(vault):
+    all_refused(vault, (b"[1]", b'"method"', b"null", b"7", b"true", b"[" + message() + b"]", b" ", b"\t"), "bad_json")
+
+
+@row(20, "trailing commas and comments and loose quotes are bad_json")
+def _(vault):
+    good = message()
+    all_refused(vault, (good[:-1] + b",}", good[:-1] + b"/* x */}", good + b" // x", good.replace(b'"', b"'"),
+                        good.replace(b'"id"', b"id"), with_raw(b"[1,]"), with_raw(b"[,1]"), good.replace(b", ", b" ", 1),
+                        good.replace(b": ", b" ", 1)), "bad_json")
+
+
+@row(21, "words that are no JSON numbers are bad_json")
+def _(vault):
+    all_refused(vault, map(with_raw, (b"NaN", b"Infinity", b"-Infinity", b"0x10", b"+1", b"nan", b"tru", b"True", b"nul", b"1_000")), "bad_json")
+
+
+@row(22, "numbers out of grammar are bad_json")
+def _(vault):
+    all_refused(vault, map(with_raw, (b"01", b"-01", b"2.", b".5", b"1.e3", b"-.1", b"-", b"1e", b"1e+", b"--1", b"1 2")), "bad_json")
+
+
+@row(23, "fractions and exponents where an integer is due are bad_json")
+def _(vault):
+    all_refused(vault, map(with_raw, (b"1.0", b"1e3", b"1E0", b"0.5", b"0.0")), "bad_json")
+
+
+@row(24, "minus zero is bad_json")
+def _(vault):
+    refused(vault, with_raw(b"-0"), "bad_json")
+
+
+@row(25, "an integer beyond 2^53-1 is bad_json")
+def _(vault):
+    all_refused(vault, map(with_raw, (b"9007199254740993", b"9007199254740992", b"-9007199254740992", b"18446744073709551617")), "bad_json")
+
+
+@row(26, "huge numbers are bad_json")
+def _(vault):
+    all_refused(vault, map(with_raw, (b"1e400", b"9" * 100, b"-" + b"9" * 100, b"1" + b"0" * 3000)), "bad_json")
+
+
+@row(27, "a number of 60000 digits is bad_json at once")
+def _(vault):
+    started = time.monotonic()
+    refused(vault, with_raw(b"1" * 60000), "bad_json")
+    assert time.monotonic() - started < 2
+
+
+@row(28, "other white space than space and tab is bad_json")
+def _(vault):
+    good = message()
+    all_refused(vault, (good.replace(b" ", space, 1) for space in (b"\f", b"\v", b"\xc2\xa0", b"\r", b"\xe2\x80\xa8", b"\x1f")), "bad_json")
+
+
+@row(29, "deep nesting is too_complex")
+def _(vault):
+    all_refused(vault, (with_raw(b"[" * 4 + b"]" * 4), with_raw(b"[" * 50000 + b"]" * 50000), with_raw(b"[" * 50000),
+                        with_raw(b'{"a":' * 20000 + b"1" + b"}" * 20000)), "too_complex")
+
+
+@row(30, "too many tokens are too_complex")
+def _(vault):
+    all_refused(vault, (with_raw(b"[" + b"0," * 256 + b"0]"), with_raw(b"[" + b"0," * 50000 + b"0]")), "too_complex")
+
+
+@row(31, "an object of 33 keys is too_complex")
+def _(vault):
+    refused(vault, with_raw(b"{" + b",".join(b'"k%d":1' % number for number in range(33)) + b"}"), "too_complex")
+
+
+@row(32, "what is not closed is bad_json")
+def _(vault):
+    all_refused(vault, (b'{"jsonrpc":"2.0', b'{"jsonrpc":"2.0"', b'{"1":1,', b"{", b'{"', b'{"a', b'{"a"', b'{"a":', b'{"a":"\\', b'{"a":"\\u00', b"{]", b"[}"), "bad_json")
+
+
+# ---- strings ----
+
+@row(33, "raw control characters in a string are bad_json")
+def _(vault):
+    all_refused(vault, (with_string(bytes([code])) for code in range(1, 32) if code != 10), "bad_json")
+
+
+@row(34, "an escaped NUL in any string is bad_json")
+def _(vault):
+    all_refused(vault, (with_string(b"\\u0000"), with_string(b"a\\u0000b"), put(value="x").replace(b'"x"', b'"x\\u0000y"'),
+                        message().replace(b'"whoami"', b'"whoami\\u0000x"')), "bad_json")
+
+
+@row(35, "a key with an escaped NUL is bad_json")
+def _(vault):
+    refused(vault, message().replace(b'"method"', b'"method\\u0000x"'), "bad_json")
+
+
+@row(36, "lone and swapped surrogates are bad_json")
+def _(vault):
+    all_refused(vault, map(with_string, (b"\\ud800", b"\\udc00\\ud800", b"\\uD83D\\u", b"\\uD83Dx", b"\\udfff", b"\\ud83d\\ud83d")), "bad_json")
+
+
+@row(37, "bytes that are not UTF-8 are bad_json")
+def _(vault):
+    all_refused(vault, map(with_string, (b"\xc0\xaf", b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"\xff", b"\xe0\xff", b"\x80", b"\xe2\x82", b"\xf8\x88\x80\x80\x80",
+                                         b"\xc1\xbf", b"\xe0\x80\x80", b"\xf0\x80\x80\x80")), "bad_json")
+
+
+@row(38, "invalid escapes are bad_json")
+def _(vault):
+    all_refused(vault, map(with_string, (b"\\x41", b"\\u00G0", b"\\uqqqq", b"\\u12", b"\\'", b"\\0", b"\\U00000041", b"\\ ", b"\\")), "bad_json")
+
+
+@row(39, "a key with an escape is bad_json")
+def _(vault):
+    all_refused(vault, (message().replace(b'"method"', b'"\\u006dethod"'), message().replace(b'"method"', b'"metho\\/d"')), "bad_json")
+
+
+@row(40, "names beyond ASCII are bad_name in either normal form")
+def _(vault):
+    for name in ("é", "é", "na\u200bme", "ﬁ"):
+        refused(vault, message("integration.show", {"name": name}), "bad_name")
+        refused(vault, put(key="KEY" + name), "bad_name")
+
+
+# ---- objects ----
+
+@row(41, "a duplicate key is bad_json")
+def _(vault):
+    good = message()
+    all_refused(vault, (good[:-1] + b',"method":"whoami"}', good[:-1] + b',"method":"status"}', good[:-1] + b',"id":1}',
+                        put().replace(b'"key"', b'"key":"A","key"')), "bad_json")
+
+
+@row(42, "keys differ by case")
+def _(vault):
+    all_refused(vault, (message(METHOD="status"), message(Id=2), message("integration.show", {"name": NAME, "Name": NAME})), "bad_request")
+
+
+@row(43, "an unknown field is bad_request")
+def _(vault):
+    all_refused(vault, (message(extra=1), message("whoami", {"verbose": True}), put(comment="x")), "bad_request")
+
+
+@row(44, "a request without its members or with wrong types is bad_request")
+def _(vault):
+    good = {"jsonrpc": "2.0", "id": 1, "method": "whoami"}
+    spoilt = [{key: value for key, value in good.items() if key != gone} for gone in good]
+    spoilt += [{**good, "method": other} for other in (1, None, ["whoami"], {}, True)]
+    spoilt += [{**good, "id": other} for other in (None, True, [], {}, "x" * 65)]
+    spoilt += [{**good, "jsonrpc": other} for other in (2, "1.0", "2.00", None)]
+    spoilt += [{**good, "params": other} for other in ([], "x", 1, None, True)]
+    all_refused(vault, (json.dumps(line).encode() for line in spoilt), "bad_request")
+    put_without = {"integration": NAME, "key": "NEW_KEY", "value": "v"}
+    for gone in put_without:
+        reply = refused(vault, message("secret.put", {key: word for key, word in put_without.items() if key != gone}), "bad_request")
+        assert gone in reply["error"]["message"], f"{gone} is not named: {reply}"
+    for key, other in (("integration", 1), ("key", ["A"]), ("value", 7), ("value", None), ("multiline", 1), ("expect_version", "1")):
+        refused(vault, message("secret.put", {**put_without, key: other}), "bad_request")
+
+
+@row(45, "an unknown method is denied to strangers and named to others")
+def _(vault):
+    refused(vault, message("no.such"), "denied", uid=STRANGER)
+    refused(vault, message("no.such"), "unknown_method")
+    refused(vault, message("no.such"), "unknown_method", uid=ETL)
+
+
+@row(46, "secret.get does not exist and asking for it is audited")
+def _(vault):
+    refused(vault, message("secret.get", {"integration": NAME, "key": "API_TOKEN"}), "unknown_method", uid=0)
+    assert any(record["uid"] == 0 for record in vault.audit(outcome="unknown_method")), "no record of it"
+
+
+@row(47, "other protocol versions are unsupported and closed")
+def _(vault):
+    for versions in ([0], [2], [2, 3], []):
+        refused(vault, message("hello", {"protocol": versions}), "unsupported", stays=False)
+    all_refused(vault, (message("hello", {"protocol": version}) for version in (["1"], "1", 1, [None])), "bad_request")
+
+
+@row(48, "a request_id is 32 hex digits and stands for one content")
+def _(vault):
+    all_refused(vault, (put(request_id=wrong) for wrong in ("", "x" * 32, "a" * 31, "a" * 33, "A" * 32, 7)), "bad_request")
+    with vault.client(OPERATOR) as client:
+        first = {"integration": NAME, "key": "ONCE", "value": "v", "request_id": "0123456789abcdef" * 2}
+        client.call("secret.put", first)
+        client.must_refuse("secret.put", {**first, "key": "TWICE"}, "conflict")
+        client.must_refuse("secret.put", {**first, "note": "other"}, "conflict")
+    return True
+
+
+@row(49, "the same request_id gives the first result again after a crash")
+def _(_):
+    again = {"integration": NAME, "key": "ONCE", "value": "v", "request_id": "0123456789abcdef" * 2}
+    other = suite.vault()
+    other.start()
+    other.add(NAME)
+    first = other.call("secret.put", again, OPERATOR)
+    equal(other.call("secret.put", again, OPERATOR), first, "the result again")
+    other.kill()
+    other.start()
+    equal(other.call("secret.put", again, OPERATOR), first, "the result after the crash")
+    equal(other.counts()["versions"], 1, "versions after the crash")
+    other.close()
+
+
+# ---- names and values ----
+
+@row(50, "keys out of form are bad_name")
+def _(vault):
+    all_refused(vault, (put(key=key) for key in ("", "1A", "A-B", "A=B", "A B", "A" * 65, "A.B", "A\n", "É", "%n", "-")), "bad_name")
+
+
+@row(51, "names that the loader and the C library act upon are reserved_name")
+def _(vault):
+    names = """LD_PRELOAD LD_LIBRARY_PATH LD_AUDIT LD_DEBUG LD_ANYTHING GCONV_PATH GETCONF_DIR GLIBC_TUNABLES HOSTALIASES LOCALDOMAIN
+        LOCPATH MALLOC_TRACE MALLOC_ARENA_MAX NIS_PATH NLSPATH RESOLV_HOST_CONF RES_OPTIONS TMPDIR TZDIR""".split()
+    all_refused(vault, (put(key=key) for key in names), "reserved_name")
+
+
+@row(52, "names that shells and interpreters act upon are reserved_name")
+def _(vault):
+    names = """PATH IFS ENV BASH_ENV SHELLOPTS BASHOPTS PS4 CDPATH GLOBIGNORE PYTHONPATH PYTHONHOME PYTHONSTARTUP PYTHONINSPECT
+        PERL5LIB PERL5OPT PERL5DB PERLLIB RUBYLIB RUBYOPT JAVA_TOOL_OPTIONS FPATH ZDOTDIR TERMINFO TERMINFO_DIRS NODE_OPTIONS
+        GIT_SSH_COMMAND EDITOR PAGER HOME SHELL USER LISTEN_FDS LISTEN_PID LISTEN_FDNAMES NOTIFY_SOCKET CREDENTIALS_DIRECTORY
+        COFFER_SOCKET COFFER_INTEGRATION COFFER_ANYTHING""".split()
+    all_refused(vault, (put(key=key) for key in names), "reserved_name")
+
+
+@row(53, "a value with NUL is bad_value")
+def _(vault):
+    for raw in (b"\0", b"a\0b", b"ab\0"):
+        refused(vault, put(value=base64.b64encode(raw).decode(), encoding="base64"), "bad_value")
+
+
+@row(54, "a value with a line break is bad_value unless multiline")
+def _(vault):
+    all_refused(vault, (put(value=value) for value in ("a\nb", "a\r", "\n", "a\r\nb")), "bad_value")
+    refused(vault, put(value=base64.b64encode(b"a\nb").decode(), encoding="base64"), "bad_value")
+    vault.put(NAME, "PEM", "-----BEGIN X-----\nabc\n-----END X-----\n", multiline=True)
+    return True
+
+
+@row(55, "base64 that is not canonical is bad_value")
+def _(vault):
+    for text in ("YQ", "YQ=", "YR==", "YWI", "YWJ=", "Y Q==", "YQ==\t", "YQ==YQ==", "====", "Y", "YWJj\n", "YW-_", "YQ===", "ＹＱ=="):
+        refused(vault, put(value=text, encoding="base64"), "bad_value")
+
+
+@row(56, "a value twice or never or in an unknown encoding is bad_request")
+def _(vault):
+    refused(vault, message("secret.put", {"integration": NAME, "key": "NEW_KEY"}), "bad_request")
+    refused(vault, put(value_b64="YQ=="), "bad_request")
+    with vault.client(OPERATOR) as client:
+        assert word_of(client.ask_line(put(encoding="hex") + b"\n")) in ("bad_request", "bad_value")
+
+
+@row(57, "an empty value is bad_value")
+def _(vault):
+    refused(vault, put(value=""), "bad_value")
+    refused(vault, put(value="", encoding="base64"), "bad_value")
+
+
+@row(58, "values and sets over their limits are too_large and the connection stays")
+def _(vault):
+    refused(vault, put(value="v" * 65536), "too_large")
+    refused(vault, put(value=base64.b64encode(b"v" * 65536).decode(), encoding="base64"), "too_large")
+    vault.add("limits/set")
+    with vault.client(OPERATOR) as client:
+        words = [client.ask("secret.put", {"integration": "limits/set", "key": f"K{number}", "value": "v" * 65535}) for number in range(17)]
+        assert all("result" in reply for reply in words[:15]), "less than 1 MiB was refused"
+        equal(words[16]["error"]["data"]["error"], "too_large", "beyond 1 MiB")
+    vault.add("limits/keys")
+    with vault.client(OPERATOR) as client:
+        for number in range(128):
+            client.call("secret.put", {"integration": "limits/keys", "key": f"K{number}", "value": "v"})
+        client.must_refuse("secret.put", {"integration": "limits/keys", "key": "K128", "value": "v"}, "too_large")
+        client.call("secret.put", {"integration": "limits/keys", "key": "K127", "value": "w"})
+    return True
+
+
+@row(59, "an equal value is a new version and no hint")
+def _(vault):
+    with vault.client(OPERATOR) as client:
+        same, other = (client.call("secret.put", {"integration": NAME, "key": "API_TOKEN", "value": value}) for value in (VALUE, VALUE))
+        third = client.call("secret.put", {"integration": NAME, "key": "API_TOKEN", "value": canary(48)})
+        equal(other["version"] - same["version"], 1, "step of versions")
+        equal(set(other), set(third), "fields of the results")
+        equal({**other, "version": 0}, {**third, "version": 0}, "results but for the version")
+        client.call("secret.put", {"integration": NAME, "key": "API_TOKEN", "value": VALUE})
+    return True
+
+
+@row(60, "a value that looks like a token of ours or a key is accepted in silence")
+def _(vault):
+    with vault.client(OPERATOR) as client:
+        plain = client.call("secret.put", {"integration": NAME, "key": "LOOKS", "value": "plain"})
+        for value in ("coffer_ab12_" + "x" * 52 + "_abcd", "-----BEGIN RSA PRIVATE KEY-----"):
+            result = client.call("secret.put", {"integration": NAME, "key": "LOOKS", "value": value})
+            equal({**result, "version": 0}, {**plain, "version": 0}, "result")
+    return True
+
+
+@row(61, "integration names out of form are bad_name")
+def _(vault):
+    for name in ("../x", ".", "..", "a" * 65, "a/" + "b" * 65, "x" * 200, "а", "A", "a/b/c", "/a", "a/", "", "a b", "a\tb", "-a", "a//b", "_a"):
+        refused(vault, message("integration.show", {"name": name}), "bad_name" if len(name) < 130 else word_for_long_name(vault, name))
+
+
+def word_for_long_name(vault, name):
+    with vault.client(OPERATOR) as client:
+        word = word_of(client.ask_line(message("integration.show", {"name": name}) + b"\n"))
+        assert word in ("bad_name", "too_large"), word
+        return word
+
+
+# ---- beyond single rows ----
+
+@suite.check
+def three_malformed_lines_close_the_connection(vault):
+    with vault.client(OPERATOR) as client:
+        for _ in range(3):
+            equal(word_of(client.ask_line(b"{]\n")), "bad_json", "error word")
+        client.must_be_closed()
+
+
+@suite.check
+def text_of_the_caller_is_stored_and_shown_harmless(vault):
+    for note in ("\n{\"fake\":1}", "\x1b[2J", "%s%n", "\u202e", "\x9b31m"):
+        with vault.client(OPERATOR) as client:
+            reply = client.ask("secret.put", {"integration": NAME, "key": "NOTED", "value": "v", "note": note})
+            assert "result" in reply or reply["error"]["data"]["error"] in ("bad_value", "bad_request"), reply
+    for words in (("secret", "show", NAME, "NOTED"), ("audit", "list")):
+        output = vault.must_coffer(*words)
+        assert not re.search(rb"[\x00-\x08\x0b-\x1f\x7f]|\xc2[\x80-\x9f]|\xe2\x80\xae", output), f"control characters in {output!r}"
+
+
+@suite.check
+def every_refusal_is_in_the_audit_log_or_counted(vault):
+    outcomes = {record["outcome"] for record in vault.audit(uid=OPERATOR)}
+    for word in ("bad_json", "bad_request", "bad_name", "reserved_name", "bad_value", "too_large", "too_complex", "unknown_method", "conflict", "unsupported"):
+        assert word in outcomes, f"no record of {word}: {outcomes}"
+
+
+@suite.check
+def an_error_never_echoes_what_it_was_sent(vault):
+    marker = canary(24)
+    with vault.client(OPERATOR) as client:
+        for line in (message(marker), message("whoami", {marker: 1}), put(key=marker.lower() + "-"), with_string(marker.encode() + b"!"), b"{" + marker.encode()):
+            assert marker.encode() not in client.ask_line(line + b"\n"), f"echoed: {line!r}"
+            client.close()
+            client.__init__(vault.socket, OPERATOR)
+
+
+@suite.check
+def the_audit_chain_holds_after_all_of_this(vault):
+    vault.must_coffer("audit", "verify")
+
+
+if __name__ == "__main__":
+    suite.run()

@@ -1,0 +1,219 @@
+#!/usr/bin/python3
+"""Every method, called by every role: who may is answered, who may not is refused, and no reply holds a value (P2, P3)."""
+import json
+import re
+
+from coffer_test import ADMIN, AUDITOR, CRM, ETL, INTEGRATION, OPERATOR, STRANGER, Suite, canary, equal, forms_of
+
+NAME, OTHER, ABSENT, EMPTY = "finance/warehouse-sync", "crm/connector", "finance/no-such-sync", "empty"
+VALUE = canary(48)
+MULTILINE = canary(30) + "\n\"" + canary(30) + "\\é"
+VALUES = (VALUE, MULTILINE)
+CALLERS = {"admin": ADMIN, "operator": OPERATOR, "auditor": AUDITOR, "granted": ETL, "granted_another": CRM, "stranger": STRANGER}
+RIGHTS = {
+    "anyone": set(CALLERS),
+    "admin": {"admin"},
+    "operator": {"admin", "operator"},
+    "reader": {"admin", "operator", "auditor"},
+    "auditor": {"admin", "auditor"},
+    "granted": {"granted"},
+}
+# What a sensible request carries, by method, for an integration; every row of requests.def has one.
+PARAMS = {
+    "hello": lambda name: {"protocol": [1], "client": "test/1"},
+    "schema": lambda name: {},
+    "whoami": lambda name: {},
+    "status": lambda name: {},
+    "session.prove": lambda name: {"nonce": "0" * 32},
+    "integration.add": lambda name: {"name": name + "-new", **INTEGRATION},
+    "integration.list": lambda name: {},
+    "integration.show": lambda name: {"name": name},
+    "integration.edit": lambda name: {"name": name, "purpose": "tests"},
+    "grant.add": lambda name: {"integration": name, "rule": {"user": "2199"}},
+    "grant.remove": lambda name: {"integration": name, "id": 999},
+    "grant.list": lambda name: {"integration": name},
+    "secret.put": lambda name: {"integration": name, "key": "NEW_KEY", "value": VALUE},
+    "secret.list": lambda name: {"integration": name},
+    "secret.show": lambda name: {"integration": name, "key": "API_TOKEN"},
+    "secret.revoke": lambda name: {"integration": name, "key": "NEW_KEY", "version": 1, "force": True},
+    "secret.remove": lambda name: {"integration": name, "key": "NEW_KEY"},
+    "env.fetch": lambda name: {"integration": name},
+    "audit.list": lambda name: {"integration": name},
+}
+# Refused for everybody, for a reason of its own: there is no challenge here, no such grant.
+ALWAYS_REFUSED = {"session.prove": "denied", "grant.remove": "not_found"}
+ANYONE = {"hello", "schema", "whoami", "status", "session.prove"}
+
+suite = Suite()
+
+
+@suite.setup
+def prepare(vault):
+    for name in (NAME, OTHER):
+        vault.add(name)
+        vault.put(name, "API_TOKEN", VALUE)
+        vault.put(name, "API_PEM", MULTILINE, multiline=True)
+    vault.grant(NAME, user=ETL)
+    vault.grant(OTHER, user=CRM)
+
+
+def methods(vault):
+    return {entry["method"]: entry for entry in vault.call("schema")["methods"]}
+
+
+def ask_raw(vault, role, method, params):
+    with vault.client(CALLERS[role]) as client:
+        return client.ask_line(client.request(method, params))
+
+
+def must_hold_no_value(line, what):
+    for value in VALUES:
+        for form in forms_of(value):
+            assert form not in line, f"{what}: the reply holds a value"
+
+
+@suite.check
+def schema_names_every_row_of_the_request_table(vault):
+    with open(suite.arguments[0], encoding="utf-8") as file:
+        rows = re.findall(r'^REQUEST\(\w+, "([a-z._]+)", (\w+)', file.read(), re.M)
+    equal({name: entry["right"] for name, entry in methods(vault).items()}, {name: right.lower() for name, right in rows}, "methods")
+    equal(set(PARAMS), {name for name, _ in rows}, "methods that this test knows")
+
+
+@suite.check
+def the_granted_caller_is_the_only_one_who_gets_the_values(vault):
+    equal(vault.fetch(NAME, ETL), {"API_TOKEN": VALUE, "API_PEM": MULTILINE}, "values")
+    for role, uid in CALLERS.items():
+        if role == "granted":
+            continue
+        line = ask_raw(vault, role, "env.fetch", {"integration": NAME})
+        must_hold_no_value(line, role)
+        equal(json.loads(line)["error"]["data"]["error"], "denied", f"{role} (uid {uid})")
+
+
+def role_check(role):
+    def check(vault):
+        for method, entry in methods(vault).items():
+            line = ask_raw(vault, role, method, PARAMS[method](NAME))
+            reply = json.loads(line)
+            word = reply["error"]["data"]["error"] if "error" in reply else "ok"
+            may = role in RIGHTS[entry["right"]]
+            if method != "env.fetch" or not may:
+                must_hold_no_value(line, f"{method} by {role}")
+            expected = ("denied",) if not may else (ALWAYS_REFUSED[method],) if method in ALWAYS_REFUSED else ("ok",)
+            if may and method in ("integration.add", "grant.add", "secret.revoke", "secret.remove"):
+                expected = ("ok", "conflict", "not_found")  # an earlier role did it already
+            assert word in expected, f"{method} by {role}: {word} instead of {expected}: {line[:300]!r}"
+
+    return check
+
+
+for _role in ("stranger", "granted_another", "auditor", "operator", "admin", "granted"):
+    suite.add(f"every_method_called_by_{_role}_does_what_the_right_says", role_check(_role))
+
+
+def odd_check(role):
+    """No params, none of the due fields, wrong types, values in wrong places: never a value back, never our input."""
+    def check(vault):
+        for method in methods(vault):
+            for params in (None, {}, {"integration": NAME, "value": VALUE}, {"name": VALUE}, {VALUE: 1}, {"integration": 7}):
+                line = ask_raw(vault, role, method, params)
+                if method != "env.fetch" or "granted" not in role or params:  # without a name: its own integration
+                    must_hold_no_value(line, f"{method} by {role} with {params}")
+
+    return check
+
+
+for _role in CALLERS:
+    suite.add(f"no_odd_request_by_{_role}_brings_a_value_back", odd_check(_role))
+
+
+@suite.check
+def verbs_that_do_not_exist_return_nothing(vault):
+    for method in ("secret.get", "secret.read", "secret.export", "secret.reveal", "env.show", "vault.dump", "SECRET.LIST", ""):
+        for role in CALLERS:
+            line = ask_raw(vault, role, method, {"integration": NAME, "key": "API_TOKEN"})
+            must_hold_no_value(line, f"{method} by {role}")
+            word = json.loads(line)["error"]["data"]["error"]
+            equal(word, "denied" if role == "stranger" else "unknown_method", f"{method!r} by {role}")
+
+
+@suite.check
+def asking_for_secret_get_is_audited(vault):
+    found = [record for record in vault.audit(outcome="unknown_method") if record["uid"] == OPERATOR]
+    assert found, "no record of it"
+
+
+def equality_check(role):
+    def check(vault):
+        for method, entry in methods(vault).items():
+            if role in RIGHTS[entry["right"]] and method != "env.fetch" or method in ANYONE:
+                continue
+            forbidden, absent = (ask_raw(vault, role, method, PARAMS[method](name)) for name in (OTHER if role != "granted_another" else NAME, ABSENT))
+            equal(absent, forbidden, f"{method} by {role}: the reply about what is absent")
+
+    return check
+
+
+for _role in ("stranger", "granted", "granted_another", "auditor"):
+    suite.add(f"absent_and_forbidden_are_equal_to_the_byte_for_{_role}", equality_check(_role))
+
+
+@suite.check
+def an_operator_s_fetch_of_what_is_absent_and_forbidden_is_equal_to_the_byte(vault):
+    for role in ("operator", "admin"):
+        equal(*(ask_raw(vault, role, "env.fetch", {"integration": name}) for name in (NAME, ABSENT)), f"replies to {role}")
+
+
+@suite.check
+def a_key_that_is_absent_looks_like_one_of_a_forbidden_integration(vault):
+    for role in ("stranger", "granted_another", "operator"):
+        equal(*(ask_raw(vault, role, "env.fetch", {"integration": NAME, "only": [key]}) for key in ("API_TOKEN", "NO_SUCH_KEY")),
+              f"replies to {role}")
+
+
+@suite.check
+def status_tells_a_stranger_version_and_sealed_only(vault):
+    equal(set(vault.call("status", uid=STRANGER)), {"version", "sealed"}, "fields")
+    equal(set(vault.call("status", uid=ETL)), {"version", "sealed"}, "fields for a granted user")
+    assert "counts" in vault.call("status", uid=AUDITOR)
+
+
+@suite.check
+def whoami_names_only_what_the_caller_itself_is_granted(vault):
+    equal(vault.call("whoami", uid=ETL)["integrations"], [NAME], "granted user")
+    equal(vault.call("whoami", uid=STRANGER)["integrations"], [], "stranger")
+    equal(vault.call("whoami", uid=OPERATOR)["roles"], ["operator"], "roles of an operator")
+
+
+@suite.check
+def a_grant_to_a_group_counts_for_its_members_only(vault):
+    vault.add(EMPTY)
+    vault.put(EMPTY, "K", VALUE)
+    vault.grant(EMPTY, group="2200", user=str(STRANGER))
+    with vault.client(STRANGER) as client:
+        client.must_refuse("env.fetch", {"integration": EMPTY}, "denied")
+    with vault.client(ETL, groups=(2200,)) as client:
+        client.must_refuse("env.fetch", {"integration": EMPTY}, "denied")
+    with vault.client(STRANGER, groups=(2200,)) as client:
+        equal(client.call("env.fetch", {"integration": EMPTY})["env"][0]["value"], VALUE, "value")
+    with vault.client(STRANGER, gid=2200) as client:
+        equal(client.call("env.fetch", {"integration": EMPTY})["env"][0]["value"], VALUE, "value by the primary group")
+
+
+@suite.check
+def uid_65534_is_nobody(vault):
+    client = vault.client(65534)
+    client.send_until_refused(client.request("whoami"))
+    line = client.read_line()
+    assert line is None or b'"denied"' in line, f"answered: {line!r}"
+
+
+@suite.check
+def the_audit_log_holds_no_value(vault):
+    must_hold_no_value(json.dumps(vault.audit(), ensure_ascii=False).encode(), "audit.list")
+    must_hold_no_value(vault.log_text().encode(), "the log")
+
+
+if __name__ == "__main__":
+    suite.run()

@@ -1,0 +1,142 @@
+#!/usr/bin/python3
+"""A store that cannot be written: fetches and changes are refused at once, by name, and served again when it can (P4)."""
+import ctypes
+import fcntl
+import os
+import struct
+import time
+
+from coffer_test import ETL, OPERATOR, PROOF_SECONDS, STRANGER, Skip, Suite, canary, equal, wait_until
+
+NAME = "finance/warehouse-sync"
+VALUE = canary(48)
+CLONE_NEWNS, MS_REC, MS_PRIVATE = 0x20000, 0x4000, 1 << 18
+GET_FLAGS, SET_FLAGS, IMMUTABLE = 0x80086601, 0x40086602, 0x10
+RESERVE_TRIES = 20000
+
+suite = Suite(limits={"fetches_per_minute": 1000000})
+libc = ctypes.CDLL(None, use_errno=True)
+
+
+def mount_small(path, size):
+    """A file system of its own for the store, seen by this program and its daemon only."""
+    if libc.unshare(CLONE_NEWNS) != 0 or libc.mount(b"none", b"/", None, MS_REC | MS_PRIVATE, None) != 0:
+        raise Skip("no mount namespace here")
+    if libc.mount(b"tmpfs", path.encode(), b"tmpfs", 0, f"size={size},mode=0700".encode()) != 0:
+        raise Skip(f"cannot mount: {os.strerror(ctypes.get_errno())}")
+
+
+def fill(path):
+    """Takes all the space there is."""
+    with open(path, "wb", buffering=0) as file:
+        for size in (65536, 4096, 512, 1):
+            try:
+                while True:
+                    file.write(b"\0" * size)
+            except OSError:
+                pass
+
+
+def small_vault():
+    vault = suite.vault(is_made=False, limits={"fetches_per_minute": 1000000})
+    mount_small(vault.at("state"), 4 << 20)
+    vault.make()
+    vault.start()
+    prepare(vault)
+    return vault
+
+
+@suite.setup
+def prepare(vault):
+    vault.add(NAME)
+    vault.put(NAME, "API_TOKEN", VALUE)
+    vault.grant(NAME, user=ETL)
+
+
+def at_once(client, method, params):
+    started = time.monotonic()
+    reply = client.ask(method, params)
+    took = time.monotonic() - started
+    assert took < PROOF_SECONDS, f"{method} took {took:.1f} s"
+    return reply["error"]["data"]["error"] if "error" in reply else "ok"
+
+
+def until_refused(client, method, params):
+    """A reserve may carry some more: then the refusal, and only success before it."""
+    for _ in range(RESERVE_TRIES):
+        word = at_once(client, method, params)
+        if word != "ok":
+            return word
+    raise AssertionError(f"{method} still succeeds on a full disk")
+
+
+@suite.check
+def a_full_disk_is_named_and_mends(_):
+    vault = small_vault()
+    counts = vault.counts()
+    filler = vault.at("state", "filler")
+    fill(filler)
+    with vault.client(OPERATOR) as operator, vault.client(ETL) as etl, vault.client(STRANGER) as stranger:
+        put = {"integration": NAME, "key": "API_TOKEN", "value": "v" * 60000}
+        equal(until_refused(operator, "secret.put", put), "storage_full", "a put on a full disk")
+        equal(until_refused(etl, "env.fetch", {"integration": NAME}), "audit_unavailable", "a fetch on a full disk")
+        equal(at_once(stranger, "hello", {}), "ok", "hello on a full disk")
+        word = at_once(stranger, "env.fetch", {"integration": NAME})
+        assert word in ("audit_unavailable", "denied"), f"a refusal on a full disk: {word}"
+        equal(at_once(operator, "status", {}), "ok", "status on a full disk")
+    os.unlink(filler)
+
+    def fetches():
+        assert vault.is_running(), f"the daemon ended: {vault.log_tail()}"
+        with vault.client(ETL) as client:
+            reply = client.ask("env.fetch", {"integration": NAME})
+            return "result" in reply and reply["result"]["env"][0]["value"] == VALUE or None
+
+    wait_until(fetches, "a fetch succeeds again")
+    vault.put(NAME, "API_TOKEN", "after")
+    equal(vault.fetch(NAME)["API_TOKEN"], "after", "API_TOKEN")
+    assert vault.counts()["versions"] >= counts["versions"] + 1
+    vault.must_coffer("audit", "verify")
+    vault.close()
+
+
+def set_immutable(paths, is_set):
+    for path in paths:
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            flags = struct.unpack("i", fcntl.ioctl(descriptor, GET_FLAGS, b"\0" * 4))[0]
+            fcntl.ioctl(descriptor, SET_FLAGS, struct.pack("i", flags | IMMUTABLE if is_set else flags & ~IMMUTABLE))
+        except OSError as error:
+            raise Skip(f"files cannot be made immutable here: {error}") from None
+        finally:
+            os.close(descriptor)
+
+
+@suite.check
+def a_store_made_read_only_refuses_at_once_and_gives_no_value(_):
+    vault = suite.vault()
+    vault.start()
+    prepare(vault)
+    paths = [vault.at("state", name) for name in os.listdir(vault.at("state"))]
+    set_immutable(paths, True)
+    try:
+        with vault.client(ETL) as etl:
+            equal(at_once(etl, "env.fetch", {"integration": NAME}), "audit_unavailable", "a fetch")
+        if vault.is_running():
+            with vault.client(OPERATOR) as operator:
+                word = at_once(operator, "secret.put", {"integration": NAME, "key": "API_TOKEN", "value": "new"})
+                assert word in ("storage", "storage_full"), f"a put: {word}"
+    finally:
+        set_immutable(paths, False)
+    if vault.is_running():
+        vault.stop()
+    else:  # an I/O error may end the daemon: the service manager starts it again
+        equal(vault.process.returncode, 74, "exit status")
+    vault.start()
+    equal(vault.fetch(NAME)["API_TOKEN"], VALUE, "API_TOKEN")
+    vault.must_coffer("audit", "verify")
+    vault.close()
+
+
+if __name__ == "__main__":
+    suite.run()

@@ -1,0 +1,653 @@
+#!/usr/bin/python3
+"""coffer-manage against a daemon that answers by script.   usage: manage_cli.py COFFER_MANAGE MAKE_RECORDS"""
+
+import base64
+import json
+import os
+import pty
+import re
+import select
+import shlex
+import shutil
+import stat
+import subprocess
+import sys
+import tempfile
+import unittest
+
+from fake_daemon import FakeDaemon, refusal
+
+MANAGE = ""
+MAKE_RECORDS = ""
+SECRET = "hunter2-\"quoted\"-€"
+
+COMMANDS = [
+    "status", "whoami",
+    "integration add", "integration list", "integration show", "integration edit",
+    "grant add", "grant list", "grant remove",
+    "secret put", "secret list", "secret show", "secret revoke", "secret remove",
+    "import", "audit list", "audit export", "audit verify",
+]
+
+INTEGRATION = {
+    "name": "finance/sync", "title": "Sync", "state": "active", "description": "first line\nOwner: nobody",
+    "owner": "Ada", "contact": "ada@example.org", "systems": ["crm", "erp"], "labels": {"team": "data"},
+    "environment": "production", "created_at": "2026-11-22T09:30:00.123Z", "created_by": "root", "purpose": None,
+}
+GRANT = {"id": 7, "integration": "finance/sync", "rule": {"user": "etl", "unit": "etl.service"},
+         "created_at": "2026-11-22T09:30:00.123Z", "created_by": "root"}
+LISTED = {"key": "PGPASSWORD", "description": "the warehouse", "issuer": "dba", "current": 3, "draining": [1, 2],
+          "fetches": 12, "last_fetched_at": None}
+VERSIONS = [
+    {"version": 2, "state": "revoked", "created_at": "2026-11-22T09:30:00.123Z", "created_by": "root", "note": "",
+     "issuer_ref": None, "expires_at": None, "fetches": 3, "last_fetched_at": "2026-11-22T10:00:00.999Z"},
+    {"version": 3, "state": "current", "created_at": "2026-11-22T09:31:00.000Z", "created_by": "root", "note": "new",
+     "issuer_ref": None, "expires_at": None, "fetches": 0, "last_fetched_at": None},
+]
+RESULTS = {
+    "status": {"version": "0.1.0", "sealed": False, "store": {"bytes": 4096}, "counts": {"integrations": 2}},
+    "whoami": {"uid": 1001, "user": "etl", "gid": 1001, "groups": ["etl", "data"], "pid": 42, "unit": None,
+               "unit_reason": "not in a unit", "roles": [], "integrations": ["finance/sync"]},
+    "integration.add": {"integration": INTEGRATION},
+    "integration.edit": {"integration": INTEGRATION},
+    "integration.list": {"integrations": [INTEGRATION, {"name": "crm", "title": "evil\x1b[2J\u202e", "state": "suspended"}]},
+    "integration.show": {"integration": INTEGRATION, "grants": [GRANT], "secrets": [LISTED]},
+    "grant.add": {"grant": GRANT},
+    "grant.list": {"grants": [GRANT]},
+    "grant.remove": {"removed": 7},
+    "secret.list": {"secrets": [LISTED]},
+    "secret.show": {"key": "PGPASSWORD", "description": "the warehouse", "issuer": "dba", "versions": VERSIONS},
+    "secret.revoke": {"key": "PGPASSWORD", "version": 2, "state": "revoked"},
+    "secret.remove": {"removed": "PGPASSWORD"},
+}
+
+
+def answer(request, pid):
+    if request["method"] == "secret.put":
+        params = request["params"]
+        return {"result": {"key": params["key"], "version": 1, "state": "current"}}
+    return {"result": RESULTS[request["method"]]}
+
+
+def environment(daemon):
+    env = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "LC_ALL": "C"}
+    if daemon is not None:
+        env["COFFER_SOCKET"] = daemon.path
+    for name, value in os.environ.items():
+        if name.endswith("SAN_OPTIONS"):
+            env[name] = value
+    if os.getuid() != 0:
+        # The leak checker traces the process, which a process that handles values does not allow.
+        env["ASAN_OPTIONS"] = env.get("ASAN_OPTIONS", "") + ":detect_leaks=0"
+    return env
+
+
+class Done:
+    def __init__(self, daemon, args, stdin=b"", **options):
+        process = subprocess.run([MANAGE, *args], input=stdin, env=environment(daemon), stdout=subprocess.PIPE,
+                                 stderr=subprocess.PIPE, timeout=60, check=False, **options)
+        self.status = process.returncode
+        self.stdout = process.stdout.decode()
+        self.stderr = process.stderr.decode()
+
+
+def manage(daemon, *args, **options):
+    return Done(daemon, args, **options)
+
+
+def encodings(value):
+    raw = value if isinstance(value, bytes) else value.encode()
+    return [raw, json.dumps(raw.decode(errors="replace"))[1:-1].encode(), base64.b64encode(raw), raw.hex().encode()]
+
+
+class ManageTest(unittest.TestCase):
+    def setUp(self):
+        self.directory = tempfile.mkdtemp(prefix="coffer-manage-", dir="/tmp")
+
+    def tearDown(self):
+        shutil.rmtree(self.directory)
+
+    def path(self, name):
+        return os.path.join(self.directory, name)
+
+    def write(self, name, text):
+        path = self.path(name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "wb") as file:
+            file.write(text if isinstance(text, bytes) else text.encode())
+        return path
+
+    def refused(self, done, status, *words):
+        self.assertEqual(done.status, status, done.stderr)
+        self.assertEqual(done.stdout, "")
+        self.assertTrue(done.stderr.startswith("coffer: "), done.stderr)
+        for word in words:
+            self.assertIn(word, done.stderr)
+
+    def silent_on(self, done, value):
+        for form in encodings(value):
+            self.assertNotIn(form, done.stdout.encode())
+            self.assertNotIn(form, done.stderr.encode())
+
+    # ---- usage ----
+
+    def test_bad_usage_is_refused_with_64_before_any_request(self):
+        with FakeDaemon(answer) as daemon:
+            for args, word in (
+                (["frobnicate"], "no such command"),
+                (["integraton", "list"], "did you mean coffer integration list"),
+                (["statu"], "did you mean coffer status"),
+                (["run", "--", "true"], "run is carried out by the program coffer"),
+                (["status", "x"], "too many arguments"),
+                (["status", "--frobnicate"], "unknown option --frobnicate"),
+                (["status", "-x"], "unknown option"),
+                (["status", "--json=1"], "--json takes no value"),
+                (["status", "--socket"], "--socket needs a value"),
+                (["status", "--socket", "/x", "--user"], "exclude each other"),
+                (["status", "--socket", "/x", "--socket", "/y"], "--socket is given twice"),
+                (["grant", "add", "finance/sync"], "missing: RULE"),
+                (["grant", "add", "finance/sync", "etl"], "user=NAME"),
+                (["grant", "add", "finance/sync", "uid=3"], "user=NAME"),
+                (["grant", "add", "finance/sync", "user=a", "user=b"], "twice"),
+                (["grant", "remove", "finance/sync", "x"], "id: not a number"),
+                (["grant", "remove", "finance/sync", "9007199254740992"], "id: too large"),
+                (["grant", "remove", "finance/sync", "01"], "id: not a number"),
+                (["secret", "show", "finance/sync"], "missing: KEY"),
+                (["secret", "revoke", "finance/sync", "A"], "missing: VERSION"),
+                (["integration", "edit", "x", "--labels", "a"], "KEY=VALUE"),
+                (["integration", "edit", "x", "--labels", "a=1", "--labels", "a=2"], "twice"),
+                (["integration", "edit", "x", "--title", b"\xff"], "not UTF-8"),
+                (["import", "finance/sync"], "either a FILE or --unit"),
+                (["import", "finance/sync", "x", "--unit", "x.service"], "either a FILE or --unit"),
+                (["import", "No Name", "x"], "[workspace/]slug"),
+                (["audit", "export", "--after", "-1"], "after: not a number"),
+            ):
+                with self.subTest(args=args):
+                    self.refused(manage(daemon, *args), 64, word)
+            self.assertEqual(daemon.requests, [])
+
+    def test_missing_mandatory_fields_are_all_named_in_one_error(self):
+        with FakeDaemon(answer) as daemon:
+            done = manage(daemon, "integration", "add", "finance/sync", "--owner", "Ada")
+            self.refused(done, 64, "missing: --title, --description, --contact")
+            self.assertEqual(done.stderr.count("\n"), 1)
+            self.assertEqual(daemon.requests, [])
+
+    def test_no_command_or_half_of_one_shows_the_commands_on_standard_error(self):
+        for args in ((), ("grant",)):
+            done = manage(None, *args)
+            self.assertEqual(done.status, 64)
+            self.assertEqual(done.stdout, "")
+            self.assertIn("grant add", done.stderr)
+
+    def test_every_command_explains_itself(self):
+        overview = manage(None, "--help")
+        self.assertEqual(overview.status, 0)
+        for words in COMMANDS + ["run"]:
+            self.assertRegex(overview.stdout, rf"(?m)^  {words}\s")
+        self.assertEqual(len(re.findall(r"(?m)^  [a-z]+( [a-z]+)?  ", overview.stdout)), len(COMMANDS) + 1)
+        for words in COMMANDS:
+            with self.subTest(words=words):
+                done = manage(None, *words.split(), "--help")
+                self.assertEqual((done.status, done.stderr), (0, ""))
+                self.assertIn(f"usage: coffer {words}", done.stdout)
+                self.assertIn("example:\n  ", done.stdout)
+                self.assertIn(f"coffer {words}", done.stdout.split("example:")[1])
+                for option in ("--json", "--socket PATH", "--help"):
+                    self.assertEqual(len(re.findall(rf"(?m)^  {option}\s", done.stdout)), 1)
+                names = re.findall(r"(?m)^  (--[a-z-]+)", done.stdout)
+                self.assertEqual(len(names), len(set(names)))
+                self.assertNotIn("--value", done.stdout)
+                self.assertNotIn("--encoding", done.stdout)
+        self.assertEqual(manage(None, "secret", "--help").status, 0)
+        self.assertEqual(manage(None, "--version").stdout.split()[0], "coffer")
+
+    def test_the_example_of_each_help_is_accepted(self):
+        """An example that is bad usage would teach it."""
+        for words in COMMANDS:
+            example = manage(None, *words.split(), "--help").stdout.split("example:\n")[1]
+            example = example.replace("\\\n", " ").split("|")[-1]
+            args = shlex.split(example)
+            self.assertEqual(args[0], "coffer")
+            done = manage(None, "--socket", "/nonexistent/socket", *args[1:], stdin=b"x", cwd=self.directory)
+            self.assertIn(done.status, (66, 69), (example, done.stderr))
+
+    # ---- errors of the daemon and of the way to it ----
+
+    def test_an_unreachable_daemon_is_69_with_a_way_out(self):
+        done = manage(None, "status", "--socket", "/nonexistent/socket")
+        self.refused(done, 69, "coffer: status: ", "/nonexistent/socket", "is cofferd running?")
+
+    def test_each_error_word_has_its_exit_code_and_way_out(self):
+        for word, status, way_out in (
+            ("denied", 77, "coffer whoami"), ("not_found", 66, "coffer integration list"), ("conflict", 65, "show"),
+            ("bad_value", 65, ""), ("in_use", 65, "--force"), ("sealed", 75, "journalctl"), ("busy", 75, "again"),
+            ("audit_unavailable", 74, "journalctl"), ("storage_full", 74, "free space"), ("internal", 70, "journalctl"),
+            ("unknown_method", 76, "version"), ("reserved_name", 65, "another name"),
+        ):
+            with self.subTest(word=word), FakeDaemon(lambda r, p, w=word: refusal(w, "no: \x1b[2J\nfake")) as daemon:
+                done = manage(daemon, "secret", "revoke", "finance/sync", "PGPASSWORD", "2")
+                self.refused(done, status, "coffer: secret revoke finance/sync PGPASSWORD 2: ", way_out)
+                self.assertEqual(done.stderr.count("\n"), 1)
+                self.assertNotIn("\x1b", done.stderr)
+
+    def test_an_answer_that_is_not_understood_is_76(self):
+        for result in ([], 3, "x", None):
+            with FakeDaemon(lambda r, p, x=result: {"result": x}) as daemon:
+                self.assertEqual(manage(daemon, "status").status, 76)
+
+    def test_a_full_standard_output_is_an_error(self):
+        with FakeDaemon(answer) as daemon, open("/dev/full", "wb") as full:
+            process = subprocess.run([MANAGE, "status"], env=environment(daemon), stdout=full, stderr=subprocess.PIPE,
+                                     timeout=60, check=False)
+            self.assertEqual(process.returncode, 74)
+
+    # ---- requests and their results ----
+
+    def test_arguments_become_the_params_of_one_request(self):
+        for args, method, params in (
+            (["status"], "status", {}),
+            (["integration", "add", "finance/sync", "--title", "T", "--description=D\n2", "--owner", "O",
+              "--contact", "C", "--systems", "a, b", "--systems=c", "--labels", "team=x=y", "--labels", "b=",
+              "--rate-limit", "60", "--rotate-after", "90d"], "integration.add",
+             {"name": "finance/sync", "title": "T", "description": "D\n2", "owner": "O", "contact": "C",
+              "systems": ["a, b", "c"], "labels": {"team": "x=y", "b": ""}, "rate_limit": 60, "rotate_after": "90d"}),
+            (["integration", "edit", "x", "--systems", "", "--labels", ""], "integration.edit",
+             {"name": "x", "systems": [], "labels": {}}),
+            (["integration", "list", "--owner", "Ada \"x\"", "--state", "active"], "integration.list",
+             {"owner": "Ada \"x\"", "state": "active"}),
+            (["integration", "show", "--", "x"], "integration.show", {"name": "x"}),
+            (["grant", "add", "x", "user=etl", "unit=etl.service"], "grant.add",
+             {"integration": "x", "rule": {"user": "etl", "unit": "etl.service"}}),
+            (["grant", "list"], "grant.list", {}),
+            (["grant", "list", "x"], "grant.list", {"integration": "x"}),
+            (["grant", "remove", "x", "7"], "grant.remove", {"integration": "x", "id": 7}),
+            (["--json", "secret", "list", "x"], "secret.list", {"integration": "x"}),
+            (["secret", "show", "x", "A", "--json"], "secret.show", {"integration": "x", "key": "A"}),
+            (["secret", "revoke", "x", "A", "2", "--force", "--expect-version", "0"], "secret.revoke",
+             {"integration": "x", "key": "A", "version": 2, "force": True, "expect_version": 0}),
+            (["secret", "remove", "x", "A", "--request-id", "0" * 32], "secret.remove",
+             {"integration": "x", "key": "A", "request_id": "0" * 32}),
+        ):
+            with self.subTest(args=args), FakeDaemon(answer) as daemon:
+                done = manage(daemon, *args)
+                self.assertEqual((done.status, done.stderr), (0, ""))
+                self.assertEqual([(r["method"], r.get("params", {})) for r in daemon.requests], [(method, params)])
+
+    def test_json_is_the_result_as_it_is(self):
+        with FakeDaemon(answer) as daemon:
+            for method, result in RESULTS.items():
+                extra = {"integration.add": ["x", "--title=t", "--description=d", "--owner=o", "--contact=c"],
+                         "integration.show": ["x"], "integration.edit": ["x"], "grant.add": ["x", "user=u"],
+                         "grant.remove": ["x", "7"], "secret.list": ["x"], "secret.show": ["x", "A"],
+                         "secret.revoke": ["x", "A", "2"], "secret.remove": ["x", "A"]}.get(method, [])
+                done = manage(daemon, *method.split("."), *extra, "--json")
+                self.assertEqual(done.status, 0, done.stderr)
+                self.assertEqual(done.stdout, json.dumps(result) + "\n")
+
+    def test_lists_are_aligned_tables(self):
+        with FakeDaemon(answer) as daemon:
+            lines = manage(daemon, "secret", "show", "finance/sync", "PGPASSWORD").stdout.split("\n")
+        table = [line for line in lines if re.match(r"\s*(VERSION|\d)", line)]
+        self.assertEqual(len(table), 3)
+        at = table[0].index("STATE")
+        self.assertTrue(table[1][at:].startswith("revoked"))
+        self.assertTrue(table[2][at:].startswith("current"))
+        self.assertIn("2026-11-22T09:30:00Z", table[1])
+        self.assertNotIn(".123", table[1])
+        self.assertIn("never", table[2])
+        self.assertNotIn("\x1b", "".join(lines))
+
+    def test_text_of_others_cannot_act_on_the_terminal(self):
+        with FakeDaemon(answer) as daemon:
+            done = manage(daemon, "integration", "list")
+            self.assertIn("evil\\x1b[2J\\xe2\\x80\\xae", done.stdout)
+            self.assertNotIn("\x1b", done.stdout)
+            self.assertNotIn("\u202e", done.stdout)
+            block = manage(daemon, "integration", "show", "finance/sync").stdout
+            self.assertEqual(len(re.findall(r"(?m)^Owner:", block)), 1)
+            self.assertRegex(block, r"(?m)^ +Owner: nobody")
+
+    def test_a_block_leaves_out_what_the_daemon_did_not_say(self):
+        with FakeDaemon(answer) as daemon:
+            done = manage(daemon, "status")
+            self.assertRegex(done.stdout, r"(?m)^Sealed: +no$")
+            self.assertRegex(done.stdout, r"(?m)^Store, bytes: +4096$")
+            self.assertNotIn("Grants", done.stdout)
+            self.assertRegex(manage(daemon, "whoami").stdout, r"(?m)^Groups: +etl, data$")
+
+    def test_effects_are_told_in_one_line(self):
+        with FakeDaemon(answer) as daemon:
+            for args, line in (
+                (["grant", "add", "finance/sync", "user=etl"], "grant 7: user=etl unit=etl.service may fetch finance/sync\n"),
+                (["grant", "remove", "finance/sync", "7"], "grant 7 removed\n"),
+                (["secret", "revoke", "finance/sync", "PGPASSWORD", "2"], "PGPASSWORD: version 2 is revoked\n"),
+                (["secret", "remove", "finance/sync", "PGPASSWORD"], "PGPASSWORD removed\n"),
+            ):
+                self.assertEqual(manage(daemon, *args).stdout, line)
+
+    def test_an_empty_list_says_so(self):
+        with FakeDaemon(lambda r, p: {"result": {"grants": []}}) as daemon:
+            done = manage(daemon, "grant", "list")
+            self.assertEqual((done.status, done.stdout, done.stderr), (0, "", "none\n"))
+
+    # ---- values: P1, P3 ----
+
+    def put(self, daemon, stdin, *args):
+        return manage(daemon, "secret", "put", "finance/sync", "PGPASSWORD", *args, stdin=stdin)
+
+    def test_a_value_on_the_command_line_is_refused_and_not_repeated(self):
+        with FakeDaemon(answer) as daemon:
+            for extra in ((SECRET,), (f"--value={SECRET}",), ("--value", SECRET), (f"--{SECRET}",), (f"-{SECRET}",)):
+                done = self.put(daemon, b"x", *extra)
+                self.refused(done, 64, "never taken from the command line")
+                self.silent_on(done, SECRET)
+            self.assertEqual(daemon.requests, [])
+
+    def test_values_that_cannot_be_are_refused_before_any_request(self):
+        with FakeDaemon(answer) as daemon:
+            for stdin, word in ((b"", "empty"), (b"\n", "empty"), (b"a\0b", "NUL"), (b"a\nb\n", "--multiline"),
+                                (b"a\r\n", "--multiline"), (b"x" * 65536, "65535"), (b"x" * 1000000, "65535")):
+                self.refused(self.put(daemon, stdin), 65, word)
+            self.assertEqual(daemon.requests, [])
+
+    def test_a_value_arrives_as_it_was_given(self):
+        for stdin, args, value in (
+            (b"plain", (), b"plain"),
+            (b"plain\n", (), b"plain"),
+            (b"plain\n\n", ("--multiline",), b"plain\n"),
+            (b"plain\n", ("--multiline", "--exact"), b"plain\n"),
+            (SECRET.encode(), (), SECRET.encode()),
+            (b"\xff\xfe", (), b"\xff\xfe"),
+            (b"\x01" * 65535, (), b"\x01" * 65535),
+            (b"x" * 65535 + b"\n", (), b"x" * 65535),
+            ("€".encode() * 21845, (), "€".encode() * 21845),
+        ):
+            with self.subTest(value=value[:20]), FakeDaemon(answer) as daemon:
+                done = self.put(daemon, stdin, "--note", "n", *args)
+                self.assertEqual((done.status, done.stderr), (0, ""))
+                self.assertEqual(done.stdout, "PGPASSWORD: version 1 is current\n")
+                params = daemon.requests[0]["params"]
+                sent = params["value"]
+                raw = base64.b64decode(sent) if params.get("encoding") == "base64" else sent.encode()
+                self.assertEqual(raw, value)
+                self.assertEqual((params["integration"], params["key"], params["note"]),
+                                 ("finance/sync", "PGPASSWORD", "n"))
+
+    def test_a_refused_value_is_in_no_message(self):
+        with FakeDaemon(lambda r, p: refusal("denied")) as daemon:
+            done = self.put(daemon, SECRET.encode())
+            self.refused(done, 77, "coffer: secret put finance/sync PGPASSWORD: ")
+            self.silent_on(done, SECRET)
+            self.assertEqual(len(daemon.requests), 1)
+
+    def test_a_private_key_gets_a_note(self):
+        with FakeDaemon(answer) as daemon:
+            done = self.put(daemon, b"-----BEGIN OPENSSH PRIVATE KEY-----\nx\n", "--multiline")
+            self.assertEqual(done.status, 0)
+            self.assertIn("coffer: note: the value looks like a key", done.stderr)
+
+    def test_no_other_process_may_look_into_one_that_reads_a_value(self):
+        with FakeDaemon(answer) as daemon:
+            process = subprocess.Popen([MANAGE, "secret", "put", "x", "A"], env=environment(daemon),
+                                       stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            process.stdin.write(b"x")
+            process.stdin.flush()
+            # It sleeps nowhere but where it waits for the rest of the value.
+            path = f"/proc/{process.pid}/"
+            while self.read(path + "stat").rsplit(") ", 1)[1][0] != "S":
+                self.assertIsNone(process.poll())
+            core = next(line for line in self.read(path + "limits").split("\n") if line.startswith("Max core file"))
+            self.assertEqual(core.split()[4:6], ["0", "0"])
+            self.assertEqual(os.stat(path + "environ").st_uid, 0)
+            process.communicate(timeout=60)
+
+    @staticmethod
+    def read(path):
+        with open(path, encoding="utf-8") as file:
+            return file.read()
+
+    def at_terminal(self, daemon, args, script, **variables):
+        """Runs at a terminal of its own; script: (text to wait for, bytes to type)."""
+        pid, fd = pty.fork()
+        if pid == 0:
+            os.execve(MANAGE, [MANAGE, *args], {**environment(daemon), **variables})
+        seen = b""
+        waiting = list(script)
+        while True:
+            ready, _, _ = select.select([fd], [], [], 60)
+            self.assertTrue(ready, seen)
+            try:
+                piece = os.read(fd, 4096)
+            except OSError:
+                break
+            if not piece:
+                break
+            seen += piece
+            if waiting and seen.endswith(waiting[0][0]):
+                os.write(fd, waiting.pop(0)[1])
+        _, status = os.waitpid(pid, 0)
+        os.close(fd)
+        return os.waitstatus_to_exitcode(status), seen
+
+    def test_the_prompt_asks_twice_and_shows_nothing(self):
+        value = SECRET.encode()
+        with FakeDaemon(answer) as daemon:
+            args = ["secret", "put", "finance/sync", "PGPASSWORD"]
+            status, seen = self.at_terminal(daemon, args, [(b"shown): ", value + b"\n"), (b"again: ", value + b"\n")])
+            self.assertEqual(status, 0, seen)
+            self.assertEqual(daemon.requests[0]["params"]["value"], SECRET)
+            for form in encodings(SECRET):
+                self.assertNotIn(form, seen)
+            status, seen = self.at_terminal(daemon, args, [(b"shown): ", value + b"\n"), (b"again: ", b"other\n")])
+            self.assertEqual(status, 65)
+            self.assertIn(b"the two entries differ", seen)
+            self.assertNotIn(value, seen)
+            self.assertEqual(len(daemon.requests), 1)
+
+    def test_missing_fields_are_asked_for_at_a_terminal(self):
+        with FakeDaemon(answer) as daemon:
+            script = [(b"recognise it by): ", b"\n"), (b"recognise it by): ", b"My title\n"),
+                      (b"what it does): ", b"D\n"), (b"reach the owner): ", b"C\n")]
+            status, seen = self.at_terminal(daemon, ["integration", "add", "x", "--owner", "O"], script)
+            self.assertEqual(status, 0, seen)
+            self.assertEqual(daemon.requests[0]["params"],
+                             {"name": "x", "title": "My title", "description": "D", "owner": "O", "contact": "C"})
+            status, _ = self.at_terminal(daemon, ["integration", "add", "x"], [(b"recognise it by): ", b"\x04")])
+            self.assertEqual(status, 64)
+
+    def test_colours_are_for_terminals_without_no_color(self):
+        with FakeDaemon(answer) as daemon:
+            args = ["secret", "show", "finance/sync", "PGPASSWORD"]
+            _, seen = self.at_terminal(daemon, args, [])
+            self.assertIn(b"\x1b[", seen)
+            _, seen = self.at_terminal(daemon, args, [], NO_COLOR="1")
+            self.assertNotIn(b"\x1b[", seen)
+
+    # ---- import ----
+
+    def test_an_import_with_a_doubtful_line_stores_nothing(self):
+        path = self.write("env", f"A={'x' * 8}\nB={SECRET}$\nC: hunter2\n# fine\nPATH=/hunter2\n")
+        with FakeDaemon(answer) as daemon:
+            done = manage(daemon, "import", "finance/sync", path)
+            self.refused(done, 65, f"{path}:2: ", f"{path}:3: ", f"{path}:5: ", "nothing was stored")
+            self.assertNotIn(f"{path}:1: ", done.stderr)
+            self.assertNotIn("hunter2", done.stderr)
+            self.assertEqual(daemon.requests, [])
+            done = manage(daemon, "import", "finance/sync", path, "--only", "A,NOPE")
+            self.refused(done, 66, "NOPE is not set there")
+            self.assertEqual(daemon.requests, [])
+
+    def test_an_import_that_cannot_read_is_refused(self):
+        with FakeDaemon(answer) as daemon:
+            self.refused(manage(daemon, "import", "x", self.path("absent")), 66, "No such file")
+            self.refused(manage(daemon, "import", "x", self.directory), 65, "not a regular file")
+            self.refused(manage(daemon, "import", "x", self.write("empty", "# nothing\n")), 66, "nothing is set")
+            self.refused(manage(daemon, "import", "x", "--unit", "absent.service", "--root", self.directory), 66, "no unit file")
+            self.assertEqual(daemon.requests, [])
+
+    def test_a_file_is_imported_key_by_key(self):
+        path = self.write("env", "A='" + SECRET.replace("€", "#$x") + "'\n\nB=two\nC='three\nlines\n'\n")
+        os.chmod(path, 0o644)
+        with FakeDaemon(answer) as daemon:
+            dry = manage(daemon, "import", "finance/sync", path, "--dry-run")
+            self.assertEqual(dry.status, 0, dry.stderr)
+            self.assertIn("Nothing was stored", dry.stdout)
+            self.assertEqual(daemon.requests, [])
+            done = manage(daemon, "import", "finance/sync", path)
+            self.assertEqual((done.status, done.stderr), (0, ""))
+            self.assertEqual([r["method"] for r in daemon.requests], ["secret.put"] * 3)
+            params = {r["params"]["key"]: r["params"] for r in daemon.requests}
+            self.assertEqual({k: p["value"] for k, p in params.items()},
+                             {"A": SECRET.replace("€", "#$x"), "B": "two", "C": "three\nlines\n"})
+            self.assertEqual([k for k, p in params.items() if p.get("multiline")], ["C"])
+            self.assertEqual(params["C"]["note"], f"imported from {path}:4-6")
+            self.assertIn(f"{path}:4-6", done.stdout)
+            self.assertIn("Every user of this host could read", done.stdout)
+            self.assertNotIn("hunter2", done.stdout)
+            os.chmod(path, 0o600)
+            done = manage(daemon, "import", "finance/sync", path, "--only", "B", "--json")
+            self.assertEqual(json.loads(done.stdout), {"integration": "finance/sync", "imported": [
+                {"key": "B", "version": 1, "state": "current", "places": [f"{path}:3"]}]})
+
+    def test_an_import_that_breaks_off_says_what_was_stored(self):
+        path = self.write("env", "A=1\nB=2\nC=3\n")
+
+        def refuse_b(request, pid):
+            return refusal("storage_full") if request["params"]["key"] == "B" else answer(request, pid)
+
+        with FakeDaemon(refuse_b) as daemon:
+            done = manage(daemon, "import", "finance/sync", path)
+            self.assertEqual(done.status, 74)
+            self.assertEqual(len(daemon.requests), 2)
+            self.assertRegex(done.stdout, r"(?m)^A +1 +current")
+            self.assertNotIn("delete", done.stdout)
+            self.assertIn("B was not stored", done.stderr)
+
+    def test_a_service_is_imported_with_the_lines_to_delete(self):
+        root = self.directory
+        self.write("etc/systemd/system/etl.service",
+                   "[Service]\nEnvironment=LANG=C \"PGPASSWORD=old one\"\nEnvironmentFile=-/etc/etl.env\nExecStart=/bin/true\n")
+        self.write("etc/systemd/system/etl.service.d/override.conf", "[Service]\nEnvironment=TOKEN=tok%%en\n")
+        self.write("etc/etl.env", "; comment\nPGPASSWORD='new # one'\n")
+        with FakeDaemon(answer) as daemon:
+            done = manage(daemon, "import", "finance/sync", "--unit", "etl.service", "--root", root)
+            self.refused(done, 65, "etl.service:2: ", "nothing was stored")
+            done = manage(daemon, "import", "finance/sync", "--unit", "etl.service", "--root", root,
+                          "--only", "PGPASSWORD,TOKEN")
+            self.assertEqual((done.status, done.stderr), (0, ""))
+            self.assertEqual({r["params"]["key"]: r["params"]["value"] for r in daemon.requests},
+                             {"PGPASSWORD": "new # one", "TOKEN": "tok%en"})
+            self.assertIn(f"{root}/etc/systemd/system/etl.service:2, {root}/etc/etl.env:2", done.stdout)
+            self.assertIn("systemctl daemon-reload", done.stdout)
+            self.assertIn("coffer run finance/sync --", done.stdout)
+
+    # ---- audit ----
+
+    def records(self, count):
+        made = subprocess.run([MAKE_RECORDS, str(count)], stdout=subprocess.PIPE, check=True, timeout=60)
+        return made.stdout.decode().splitlines()
+
+    def auditor(self, lines, head=None, page=3):
+        records = [json.loads(line) for line in lines]
+        last = records[-1] if records else {"seq": 0, "hash": "0" * 64}
+
+        def pages(request, pid):
+            params = request["params"]
+            chosen = [r for r in records if r["seq"] > params["after"]][:page]
+            return {"result": {"records": chosen, "last": chosen[-1]["seq"] if chosen else params["after"],
+                               "head": head or {"seq": last["seq"], "hash": last["hash"]}}}
+        return pages
+
+    def verify(self, lines, *args):
+        return manage(None, "audit", "verify", self.write("audit.jsonl", "".join(line + "\n" for line in lines)), *args)
+
+    def test_verify_finds_every_kind_of_tampering_and_names_the_line(self):
+        good = self.records(8)
+        changed = json.loads(good[3])
+        changed["uid"] = 0
+        other = self.records(9)[8].replace('"seq":9', '"seq":4')
+        for lines, line, word in (
+            (good[:3] + [json.dumps(changed, separators=(",", ":"))] + good[4:], 4, "was changed"),
+            (good[:3] + good[4:], 4, "removed"),
+            (good[:3] + [good[2]] + good[3:], 4, "second time"),
+            (good[:3] + [good[4], good[3]] + good[5:], 4, "order"),
+            (good[:5] + [good[1]] + good[5:], 6, "inserted"),
+            (good[:3] + [other] + good[4:], 4, "was changed"),
+            (good[:3] + ["{}"] + good[3:], 4, "not an audit record"),
+            (good[:3] + [""] + good[3:], 4, "not an audit record"),
+            (good[:3] + [good[3][:-5]], 4, "not an audit record"),
+            (good[:3] + [good[3] + " x"], 4, "not an audit record"),
+        ):
+            done = self.verify(lines)
+            self.refused(done, 65, f"line {line}: ", word)
+        self.refused(self.verify([]), 65, "no records")
+        self.refused(manage(None, "audit", "verify", self.path("absent")), 66, "No such file")
+
+    def test_changed_bytes_are_found_wherever_they_are(self):
+        line = self.records(2)[1]
+        first = self.records(1)
+        for at in range(0, len(line), 7):
+            changed = line[:at] + chr(ord(line[at]) ^ 1) + line[at + 1:]
+            self.assertEqual(self.verify(first + [changed]).status, 65, changed)
+
+    def test_verify_accepts_a_chain_a_segment_and_a_known_head(self):
+        good = self.records(8)
+        head = json.loads(good[-1])["hash"]
+        done = self.verify(good)
+        self.assertEqual((done.status, done.stdout), (0, f"8 records, head {head}\n"))
+        done = self.verify(good[4:])
+        self.assertEqual((done.status, done.stdout), (0, f"4 records, from record 5 on, head {head}\n"))
+        done = self.verify(good, "--json")
+        self.assertEqual(json.loads(done.stdout), {"records": 8, "first": 1, "last": 8, "head": head})
+        saved = json.loads(good[5])["hash"]
+        self.assertEqual(self.verify(good, "--head", saved).status, 0)
+        self.refused(self.verify(good[:5], "--head", saved), 65, "cut off")
+
+    def test_export_writes_what_verify_accepts(self):
+        good = self.records(8)
+        path = self.path("out.jsonl")
+        with FakeDaemon(self.auditor(good)) as daemon:
+            done = manage(daemon, "audit", "export", path)
+            self.assertEqual((done.status, done.stdout, done.stderr), (0, "", ""))
+            self.assertEqual(stat.S_IMODE(os.stat(path).st_mode), 0o600)
+            self.assertEqual(manage(None, "audit", "verify", path).status, 0)
+            self.refused(manage(daemon, "audit", "export", path), 65, "exists")
+            done = manage(daemon, "audit", "export", "--after", "5")
+            self.assertEqual([json.loads(line)["seq"] for line in done.stdout.splitlines()], [6, 7, 8])
+            done = manage(daemon, "audit", "verify")
+            self.assertEqual(done.status, 0, done.stderr)
+            self.assertTrue(done.stdout.startswith("8 records, head "))
+
+    def test_an_export_that_breaks_off_leaves_no_file(self):
+        good = self.records(8)
+        whole = self.auditor(good)
+
+        def break_off(request, pid):
+            return refusal("busy") if request["params"]["after"] >= 6 else whole(request, pid)
+
+        with FakeDaemon(break_off) as daemon:
+            self.assertEqual(manage(daemon, "audit", "export", self.path("out")).status, 75)
+            self.assertFalse(os.path.exists(self.path("out")))
+
+    def test_a_daemon_that_repeats_a_page_does_not_keep_us(self):
+        first = json.loads(self.records(1)[0])
+        with FakeDaemon(lambda r, p: {"result": {"records": [first]}}) as daemon:
+            self.assertEqual(manage(daemon, "audit", "export").status, 76)
+
+    def test_verify_through_the_daemon_finds_a_cut_end(self):
+        good = self.records(8)
+        head = {"seq": 8, "hash": json.loads(good[-1])["hash"]}
+        with FakeDaemon(self.auditor(good[:6], head=head)) as daemon:
+            self.refused(manage(daemon, "audit", "verify"), 65, "the records end at 6, the chain at 8")
+
+    def test_audit_list_shows_records(self):
+        with FakeDaemon(lambda r, p: {"result": {"records": [json.loads(x) for x in self.records(2)]}}) as daemon:
+            done = manage(daemon, "audit", "list", "--kind", "env.fetch", "--limit", "2")
+            self.assertEqual(daemon.requests[0]["params"], {"kind": "env.fetch", "limit": 2})
+            self.assertRegex(done.stdout, r"(?m)^ *1 +2023-11-14T22:13:20Z +env.fetch +ok +1000 ")
+
+
+if __name__ == "__main__":
+    MANAGE, MAKE_RECORDS = sys.argv[1:3]
+    unittest.main(argv=[sys.argv[0], *sys.argv[3:]])

@@ -1,0 +1,211 @@
+/* Names and numbers.  The clock is this test's own, so a minute takes no time. */
+#include "users.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "clock.h"
+#include "unit.h"
+
+#define LONG_NAME "a-name-that-is-longer-than-anything-that-coffer-would-ever-show-to-anybody"
+
+/*
+ * A name service of this test's own in place of the C library's: it counts the questions, and its entries
+ * need as much room as a test says.
+ */
+static int questions;
+static size_t room_needed;
+static const char *user_name;
+
+static int64_t now_ms = 1000;
+
+int64_t clock_wall_ms(void)
+{
+	return now_ms;
+}
+
+int64_t clock_monotonic_ms(void)
+{
+	return now_ms;
+}
+
+static int answer_user(bool is_known, struct passwd *entry, char *buffer, size_t len, struct passwd **result)
+{
+	questions++;
+	*result = NULL;
+	if (!is_known)
+		return 0;
+	if (len < room_needed || len <= strlen(user_name))
+		return ERANGE;
+	*entry = (struct passwd){.pw_name = strcpy(buffer, user_name), .pw_uid = 4242};
+	*result = entry;
+	return 0;
+}
+
+int getpwnam_r(const char *restrict name, struct passwd *restrict entry, char *restrict buffer, size_t len,
+	struct passwd **restrict result)
+{
+	return answer_user(user_name != NULL && strcmp(name, user_name) == 0, entry, buffer, len, result);
+}
+
+int getpwuid_r(uid_t uid, struct passwd *restrict entry, char *restrict buffer, size_t len,
+	struct passwd **restrict result)
+{
+	return answer_user(user_name != NULL && uid == 4242, entry, buffer, len, result);
+}
+
+int getgrnam_r(const char *restrict name, struct group *restrict entry, char *restrict buffer, size_t len,
+	struct group **restrict result)
+{
+	questions++;
+	*result = NULL;
+	if (strcmp(name, "broken") == 0)
+		return EIO;
+	if (strcmp(name, "staff") != 0)
+		return 0;
+	if (len < room_needed)
+		return ERANGE;
+	*entry = (struct group){.gr_name = buffer, .gr_gid = 77};
+	buffer[0] = '\0';
+	*result = entry;
+	return 0;
+}
+
+int getgrgid_r(gid_t gid, struct group *restrict entry, char *restrict buffer, size_t len,
+	struct group **restrict result)
+{
+	questions++;
+	*result = NULL;
+	if (gid != 77)
+		return 0;
+	*entry = (struct group){.gr_name = strncpy(buffer, "staff", len), .gr_gid = 77};
+	*result = entry;
+	return 0;
+}
+
+START_TEST(users_refuses_names_that_nobody_has)
+{
+	static const char *const names[] = {"", "nobody-here", "-1", "+1", " 1", "1 ", "01", "0x10", "1.0",
+		"4294967295", "4294967296", "18446744073709551616", "99999999999999999999"};
+	uid_t uid = 7;
+	gid_t gid = 7;
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		ck_assert_int_eq(users_uid(names[i], &uid), ERR_NOT_FOUND);
+		ck_assert_int_eq(users_gid(names[i], &gid), ERR_NOT_FOUND);
+	}
+	ck_assert_uint_eq(uid, 7);
+	ck_assert_uint_eq(gid, 7);
+}
+END_TEST
+
+START_TEST(users_refuses_when_the_name_service_fails)
+{
+	gid_t gid = 7;
+
+	ck_assert_int_eq(users_gid("broken", &gid), ERR_NOT_FOUND);
+	room_needed = 2 * 1048576; /* more than an entry may need */
+	ck_assert_int_eq(users_gid("staff", &gid), ERR_NOT_FOUND);
+	ck_assert_uint_eq(gid, 7);
+}
+END_TEST
+
+START_TEST(users_shows_the_number_for_a_name_not_fit_to_be_shown)
+{
+	static const char *const names[] = {"", "two\nlines", "\x1b[2J", "\xff", LONG_NAME};
+	char shown[USER_NAME_BYTES] = "";
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		user_name = names[i];
+		now_ms += 60000;
+		users_name(4242, shown);
+		ck_assert_str_eq(shown, "4242");
+	}
+}
+END_TEST
+
+START_TEST(users_shows_the_number_where_there_is_no_name)
+{
+	char shown[USER_NAME_BYTES] = "";
+
+	users_name(123456, shown);
+	ck_assert_str_eq(shown, "123456");
+	users_group_name(4294967294, shown);
+	ck_assert_str_eq(shown, "4294967294");
+}
+END_TEST
+
+START_TEST(users_remembers_a_name_for_a_minute)
+{
+	char shown[USER_NAME_BYTES] = "";
+
+	user_name = "etl";
+	users_name(4242, shown);
+	ck_assert_str_eq(shown, "etl");
+	user_name = "renamed";
+	now_ms += 59999;
+	users_name(4242, shown);
+	ck_assert_str_eq(shown, "etl");
+	ck_assert_int_eq(questions, 1);
+	now_ms += 1;
+	users_name(4242, shown);
+	ck_assert_str_eq(shown, "renamed");
+	ck_assert_int_eq(questions, 2);
+}
+END_TEST
+
+START_TEST(users_keeps_users_and_groups_apart)
+{
+	char shown[USER_NAME_BYTES] = "";
+
+	user_name = "etl";
+	users_name(77, shown);
+	ck_assert_str_eq(shown, "77");
+	users_group_name(77, shown);
+	ck_assert_str_eq(shown, "staff");
+	users_name(77, shown);
+	ck_assert_str_eq(shown, "77");
+}
+END_TEST
+
+START_TEST(users_remembers_no_more_than_it_has_room_for)
+{
+	char shown[USER_NAME_BYTES] = "";
+	char expected[USER_NAME_BYTES] = "";
+
+	for (int round = 0; round < 2; round++) {
+		for (uid_t uid = 0; uid < 100; uid++) {
+			snprintf(expected, sizeof(expected), "%u", uid);
+			users_name(uid, shown);
+			ck_assert_str_eq(shown, expected);
+		}
+	}
+}
+END_TEST
+
+START_TEST(users_finds_names_and_takes_numbers)
+{
+	uid_t uid = 7;
+	gid_t gid = 7;
+
+	user_name = "etl";
+	room_needed = 300000;
+	ck_assert_int_eq(users_uid("etl", &uid), OK);
+	ck_assert_uint_eq(uid, 4242);
+	ck_assert_int_eq(users_gid("staff", &gid), OK);
+	ck_assert_uint_eq(gid, 77);
+	ck_assert_int_eq(users_uid("0", &uid), OK);
+	ck_assert_uint_eq(uid, 0);
+	ck_assert_int_eq(users_gid("4294967294", &gid), OK);
+	ck_assert_uint_eq(gid, 4294967294);
+}
+END_TEST
+
+UNIT_MAIN("users", users_refuses_names_that_nobody_has, users_refuses_when_the_name_service_fails,
+	users_shows_the_number_for_a_name_not_fit_to_be_shown, users_shows_the_number_where_there_is_no_name,
+	users_remembers_a_name_for_a_minute, users_keeps_users_and_groups_apart,
+	users_remembers_no_more_than_it_has_room_for, users_finds_names_and_takes_numbers)
