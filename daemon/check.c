@@ -51,8 +51,9 @@ static enum err check_audit(struct checking *checking)
 
 	if (err == OK)
 		err = store_audit_each(checking->store, &filter, on_record, checking);
-	if (err == OK && (checking->chain.seq != state.audit_seq ||
-				 !bytes_equal(checking->chain.head, state.audit_head, sizeof(state.audit_head)))) {
+	if (err == OK &&
+		(checking->chain.seq != state.audit_seq ||
+			!bytes_equal(checking->chain.head, state.audit_head, sizeof(state.audit_head)))) {
 		log_error("the audit log ends at record %llu, the vault's state says %llu",
 			(unsigned long long)checking->chain.seq, (unsigned long long)state.audit_seq);
 		checking->damaged++;
@@ -73,7 +74,8 @@ static enum err on_integration(void *arg, const struct store_integration *integr
 
 	struct wrapped_dek *stored = &grown[checking->dek_count++];
 
-	*stored = (struct wrapped_dek){.context.generation = integration->dek_generation, .len = integration->dek.len};
+	*stored = (struct wrapped_dek){
+		.context.generation = integration->dek_generation, .len = integration->dek.len};
 	memcpy(stored->context.integration_id, integration->id, sizeof(stored->context.integration_id));
 	if (integration->dek.len <= sizeof(stored->wrapped))
 		memcpy(stored->wrapped, integration->dek.bytes, integration->dek.len);
@@ -88,17 +90,20 @@ static enum err on_integration(void *arg, const struct store_integration *integr
 /* The data key of an integration; NULL when there is none that opens. */
 static const struct dek *find_dek(struct checking *checking, const unsigned char id[STORE_ID_BYTES])
 {
-	if (checking->opened != NULL && memcmp(checking->opened->context.integration_id, id, STORE_ID_BYTES) == 0)
+	if (checking->opened != NULL &&
+		memcmp(checking->opened->context.integration_id, id, STORE_ID_BYTES) == 0)
 		return checking->dek;
 	dek_close(checking->dek);
 	checking->dek = NULL;
+	checking->opened = NULL;
 	for (size_t i = 0; i < checking->dek_count; i++) {
 		const struct wrapped_dek *stored = &checking->deks[i];
 
 		if (memcmp(stored->context.integration_id, id, STORE_ID_BYTES) != 0)
 			continue;
 		checking->opened = stored;
-		if (dek_open(checking->keys, &stored->context, stored->wrapped, stored->len, &checking->dek) != OK)
+		if (dek_open(checking->keys, &stored->context, stored->wrapped, stored->len,
+			    &checking->dek) != OK)
 			return NULL;
 		return checking->dek;
 	}
@@ -109,7 +114,8 @@ static enum err on_version(void *arg, const struct store_version *version)
 {
 	struct checking *checking = arg;
 	const struct dek *dek = NULL;
-	struct value_context context = {.dek.generation = version->dek_generation, .key = version->key, .version = version->version};
+	struct value_context context = {
+		.dek.generation = version->dek_generation, .key = version->key, .version = version->version};
 	unsigned char *value = NULL;
 	size_t len = 0;
 
@@ -121,7 +127,8 @@ static enum err on_version(void *arg, const struct store_version *version)
 	memcpy(context.secret_id, version->secret_id, sizeof(context.secret_id));
 	if (dek == NULL || value == NULL ||
 		envelope_open(dek, &context, version->sealed.bytes, version->sealed.len, value, &len) != OK) {
-		log_error("version %llu of key %s does not open", (unsigned long long)version->version, version->key);
+		log_error("version %llu of key %s does not open", (unsigned long long)version->version,
+			version->key);
 		checking->damaged++;
 	}
 	checking->values++;
@@ -167,7 +174,8 @@ int setup_check(const struct config *config)
 	if (err == OK && checking.damaged > 0)
 		err = ERR_STORAGE;
 	if (err == OK)
-		printf("The vault is whole: %zu integrations, %llu sealed values, %llu audit records\n", checking.dek_count,
-			(unsigned long long)checking.values, (unsigned long long)checking.chain.seq);
+		printf("The vault is whole: %zu integrations, %llu sealed values, %llu audit records\n",
+			checking.dek_count, (unsigned long long)checking.values,
+			(unsigned long long)checking.chain.seq);
 	return err_exit_code(err);
 }

@@ -2,6 +2,7 @@
  * cofferd: reads its configuration, gives up what it does not need, opens the vault, runs the loop, and
  * unwinds in the opposite order.  No logic worth testing lives here.
  */
+#include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -84,9 +85,14 @@ static void reload(struct daemon *daemon)
 
 	if (err == OK)
 		err = roles_resolve(config, &roles);
+	if (err == OK)
+		err = core_record_daemon(
+			daemon->core, "daemon.reload"); /* who is admin changes: not without a record (P4) */
 	if (err != OK) {
-		log_error("not reloaded, everything stays as it was: %s", error[0] != '\0' ? error : err_text(err));
+		log_error("not reloaded, everything stays as it was: %s",
+			error[0] != '\0' ? error : err_text(err));
 		config_free(config);
+		roles_clear(&roles);
 		return;
 	}
 
@@ -101,8 +107,6 @@ static void reload(struct daemon *daemon)
 	config_free(old_config);
 	roles_clear(&old_roles);
 	log_notice("reloaded roles and limits");
-	if (core_record_daemon(daemon->core, "daemon.reload") != OK)
-		log_warning("the reload could not be recorded");
 }
 
 /* ---- loop callbacks ---- */
@@ -155,7 +159,9 @@ static enum err take_socket(struct daemon *daemon, int *fd_out, const char **rea
 /* The start is recorded when nothing else can refuse it: a refused start changes nothing. */
 static enum err start_core(struct daemon *daemon, int *fd_out, const char **reason_out)
 {
-	struct core_options options = {.limits = &daemon->config->limits, .roles = &daemon->roles, .may_swap = daemon->config->allow_swap};
+	struct core_options options = {.limits = &daemon->config->limits,
+		.roles = &daemon->roles,
+		.may_swap = daemon->config->allow_swap};
 	enum err err = setup_open(daemon->config, &options.store, &options.keys, reason_out);
 
 	if (err != OK)
@@ -202,7 +208,8 @@ static enum err start(struct daemon *daemon, const char **reason_out)
 	daemon->signal_fd = service_signal_fd();
 	if (daemon->signal_fd < 0 || uv_loop_init(&daemon->loop) != 0)
 		return ERR_INTERNAL;
-	err = server_start(&daemon->loop, fd, daemon->core, &daemon->config->limits, &daemon->server);
+	err = server_start(&daemon->loop, fd, daemon->core, &daemon->config->limits,
+		daemon->config->allow_swap, &daemon->server);
 	if (err != OK)
 		return err;
 	core_set_connections(daemon->core, count_connections, daemon->server);
@@ -213,7 +220,8 @@ static enum err start(struct daemon *daemon, const char **reason_out)
 
 static enum err harden(const struct config *config, const char **reason_out)
 {
-	unsigned long locked = (unsigned long)(core_locked_bytes(&config->limits) + (size_t)config->limits.line_pool_bytes);
+	unsigned long locked =
+		(unsigned long)(core_locked_bytes(&config->limits) + (size_t)config->limits.line_pool_bytes);
 
 	enum err err = harden_memory(locked, config->allow_swap, reason_out);
 
@@ -298,8 +306,9 @@ static int load_and_run(struct daemon *daemon, const char *word)
 
 int main(int argc, char **argv)
 {
-	static const struct option options[] = {{"config", required_argument, NULL, 'c'}, {"user", no_argument, NULL, 'u'},
-		{"help", no_argument, NULL, 'h'}, {"version", no_argument, NULL, 'V'}, {0}};
+	static const struct option options[] = {{"config", required_argument, NULL, 'c'},
+		{"user", no_argument, NULL, 'u'}, {"help", no_argument, NULL, 'h'},
+		{"version", no_argument, NULL, 'V'}, {0}};
 	static struct daemon daemon;
 	const char *config_path = NULL;
 	bool is_user = false;
@@ -318,6 +327,9 @@ int main(int argc, char **argv)
 	}
 	if (argc - optind > 1)
 		return usage_error("too many arguments");
+
+	if (argc > optind && fcntl(STDOUT_FILENO, F_GETFD) < 0)
+		return usage_error("standard output is closed, and this command says what must not be lost");
 
 	int listen_count = service_listen_count();
 

@@ -8,11 +8,12 @@
 static void add_member(struct role_members *members, const char *role, const char *name)
 {
 	bool is_group = name[0] == '%';
-	enum err err = is_group ? users_gid(name + 1, &members->gids[members->gid_count]) :
-				  users_uid(name, &members->uids[members->uid_count]);
+	enum err err = is_group ? users_gid(name + 1, &members->gids[members->gid_count])
+				: users_uid(name, &members->uids[members->uid_count]);
 
 	if (err != OK)
-		log_warning("[roles] %s: there is no %s %s on this host", role, is_group ? "group" : "user", is_group ? name + 1 : name);
+		log_warning("[roles] %s: there is no %s %s on this host", role, is_group ? "group" : "user",
+			is_group ? name + 1 : name);
 	else if (is_group)
 		members->gid_count++;
 	else

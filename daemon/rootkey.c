@@ -34,7 +34,8 @@ static enum err key_path(const struct config *config, char out[CONFIG_PATH_BYTES
 	if (config->root_key_source == ROOT_KEY_FILE) {
 		len = snprintf(out, CONFIG_PATH_BYTES, "%s", config->root_key_path);
 	} else if (directory == NULL || directory[0] != '/') {
-		*reason_out = "root_key = credential, but no credential was passed: set LoadCredentialEncrypted=rootkey:… in the unit, or root_key = file:/path";
+		*reason_out = "root_key = credential, but no credential was passed: set "
+			      "LoadCredentialEncrypted=rootkey:… in the unit, or root_key = file:/path";
 		return ERR_CONFIG;
 	} else {
 		len = snprintf(out, CONFIG_PATH_BYTES, "%s/%s", directory, credential_name);
@@ -98,7 +99,8 @@ enum err rootkey_read(const struct config *config, struct root_key **out, const 
 	FD_AUTO fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
 
 	if (fd < 0) {
-		*reason_out = errno == ENOENT ? "there is no root key there" : "the root key cannot be opened";
+		*reason_out =
+			errno == ENOENT ? "there is no root key there" : "the root key cannot be opened";
 		return ERR_CONFIG;
 	}
 	err = check_file(config, fd, reason_out);
@@ -129,6 +131,19 @@ static enum err write_synced(int fd, const char *text, size_t len)
 	return fsync(fd) == 0 ? OK : ERR_STORAGE;
 }
 
+enum err rootkey_sync_directory_of(const char *path)
+{
+	char directory[CONFIG_PATH_BYTES] = "";
+	const char *slash = strrchr(path, '/');
+
+	/* Configured paths are absolute and plain. */
+	snprintf(directory, sizeof(directory), "%.*s", slash == path ? 1 : (int)(slash - path), path);
+
+	FD_AUTO fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	return fd >= 0 && fsync(fd) == 0 ? OK : ERR_STORAGE;
+}
+
 enum err rootkey_write(const struct config *config, const struct root_key *key, const char **reason_out)
 {
 	LOCKED_AUTO text = {0};
@@ -145,12 +160,15 @@ enum err rootkey_write(const struct config *config, const struct root_key *key, 
 	FD_AUTO fd = open(config->root_key_path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0400);
 
 	if (fd < 0) {
-		*reason_out = errno == EEXIST ? "there is a root key file already; it is left as it is" : "the root key file cannot be made";
+		*reason_out = errno == EEXIST ? "there is a root key file already; it is left as it is"
+					      : "the root key file cannot be made";
 		return errno == EEXIST ? ERR_CONFLICT : ERR_CONFIG;
 	}
 	root_key_format(key, (char *)text.bytes);
 	*reason_out = "the root key file cannot be written";
 	err = write_synced(fd, (const char *)text.bytes, strlen((const char *)text.bytes));
+	if (err == OK)
+		err = rootkey_sync_directory_of(config->root_key_path);
 	if (err != OK)
 		unlink(config->root_key_path);
 	return err;

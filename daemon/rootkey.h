@@ -16,4 +16,7 @@ enum err rootkey_read(const struct config *config, struct root_key **out, const 
 /* Makes the key file (0400, new, synced) for root_key = file:.  ERR_CONFLICT: something is there. */
 enum err rootkey_write(const struct config *config, const struct root_key *key, const char **reason_out);
 
+/* A new name is on the disk when its directory is (P5).  ERR_STORAGE. */
+enum err rootkey_sync_directory_of(const char *path);
+
 #endif

@@ -40,7 +40,8 @@ static enum err on_wrapped_key(void *arg, const char *purpose, uint64_t epoch, s
 }
 
 /* "Wrong key" and "damaged" are told apart by the root key's id, which is stored in clear. */
-static enum err unwrap_keyring(struct store *store, const struct root_key *root, struct keys **out, const char **reason_out)
+static enum err unwrap_keyring(
+	struct store *store, const struct root_key *root, struct keys **out, const char **reason_out)
 {
 	struct store_state state = {0};
 	struct unwrapping unwrapping = {.root = root};
@@ -68,7 +69,8 @@ static enum err unwrap_keyring(struct store *store, const struct root_key *root,
 	return OK;
 }
 
-enum err setup_open(const struct config *config, struct store **store_out, struct keys **keys_out, const char **reason_out)
+enum err setup_open(const struct config *config, struct store **store_out, struct keys **keys_out,
+	const char **reason_out)
 {
 	__attribute__((cleanup(free_root_key))) struct root_key *root = NULL;
 	struct store *store = NULL;
@@ -106,7 +108,8 @@ static enum err put_keyring(struct store *store, const struct keys *keys, const 
 	for (enum key_purpose purpose = 0; err == OK && purpose < KEY_PURPOSE_COUNT; purpose++) {
 		err = keys_wrap(keys, purpose, root, wrapped);
 		if (err == OK)
-			err = store_key_put(store, key_purpose_word(purpose), 1, (struct store_blob){wrapped, sizeof(wrapped)});
+			err = store_key_put(store, key_purpose_word(purpose), 1,
+				(struct store_blob){wrapped, sizeof(wrapped)});
 	}
 	return err;
 }
@@ -114,8 +117,13 @@ static enum err put_keyring(struct store *store, const struct keys *keys, const 
 static enum err put_first_record(struct store *store)
 {
 	struct chain chain = {0};
-	struct record record = {.time_ms = clock_wall_ms(), .repeats = 1, .uid = geteuid(), .gid = getegid(), .pid = getpid(),
-		.kind = "vault.init", .outcome = "ok"};
+	struct record record = {.time_ms = clock_wall_ms(),
+		.repeats = 1,
+		.uid = geteuid(),
+		.gid = getegid(),
+		.pid = getpid(),
+		.kind = "vault.init",
+		.outcome = "ok"};
 
 	chain_append(&chain, &record);
 	return store_audit_append(store, &record);
@@ -127,7 +135,8 @@ static void on_commit(void *arg, enum err err)
 }
 
 /* Everything a vault needs, in one transaction. */
-static enum err fill_store(struct store *store, const struct root_key *root, char secret_text[RECOVERY_TEXT_BYTES])
+static enum err fill_store(
+	struct store *store, const struct root_key *root, char secret_text[RECOVERY_TEXT_BYTES])
 {
 	struct store_state state = {.created_ms = clock_wall_ms()};
 	unsigned char box[RECOVERY_BOX_BYTES] = {0};
@@ -161,24 +170,39 @@ static enum err fill_store(struct store *store, const struct root_key *root, cha
 	return err;
 }
 
-static void print_made(const struct config *config, const char *secret_text)
+/* Not through stdio, which would keep a copy. */
+static bool write_line(const char *text)
+{
+	size_t len = strlen(text);
+
+	while (len > 0) {
+		ssize_t n = write(STDOUT_FILENO, text, len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return false;
+		text += n;
+		len -= (size_t)n;
+	}
+	return write(STDOUT_FILENO, "\n", 1) == 1;
+}
+
+/* False when not all of it could be said: nobody would ever see this recovery key again. */
+static bool print_made(const struct config *config, const char *secret_text)
 {
 	printf("Made the vault in %s\n", config->state_dir);
 	if (config->root_key_source == ROOT_KEY_FILE)
-		printf("Made its root key %s (keep it off the backups of the vault)\n", config->root_key_path);
+		printf("Made its root key %s (keep it off the backups of the vault)\n",
+			config->root_key_path);
 	printf("\nThe recovery key, shown this once.  Write it down and lock it away from this host;\n"
 	       "with it, cofferd recover makes the root key anew:\n\n  ");
-	fflush(stdout);
-
-	/* Not through stdio, which would keep a copy. */
-	size_t len = strlen(secret_text);
-
-	if (write(STDOUT_FILENO, secret_text, len) != (ssize_t)len || write(STDOUT_FILENO, "\n", 1) != 1)
-		log_warning("the recovery key could not be printed");
+	return fflush(stdout) == 0 && !ferror(stdout) && write_line(secret_text);
 }
 
 /* The key exists before the store, so that no store is ever without one; a failed init takes its own key back. */
-static enum err make_root_key(const struct config *config, struct root_key **out, bool *is_new_out, const char **reason_out)
+static enum err make_root_key(
+	const struct config *config, struct root_key **out, bool *is_new_out, const char **reason_out)
 {
 	*is_new_out = config->root_key_source == ROOT_KEY_FILE;
 	if (!*is_new_out)
@@ -198,6 +222,28 @@ static bool is_vault_there(const struct config *config)
 	return lstat(path, &st) == 0;
 }
 
+/* Takes back what this run made; a vault that was there before never gets here. */
+static void remove_made(const struct config *config, bool is_new_key)
+{
+	static const char *const names[] = {"coffer.db", "coffer.db-wal", "coffer.db-journal"};
+	char path[CONFIG_PATH_BYTES + 32] = "";
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		snprintf(path, sizeof(path), "%s/%s", config->state_dir, names[i]);
+		unlink(path);
+	}
+	if (is_new_key)
+		unlink(config->root_key_path);
+}
+
+/* Makes the directory durably (P5); one that exists is fine. */
+static enum err make_state_dir(const struct config *config)
+{
+	if (mkdir(config->state_dir, 0700) != 0)
+		return errno == EEXIST ? OK : ERR_CONFIG;
+	return rootkey_sync_directory_of(config->state_dir);
+}
+
 int setup_init(const struct config *config)
 {
 	__attribute__((cleanup(free_root_key))) struct root_key *root = NULL;
@@ -208,7 +254,7 @@ int setup_init(const struct config *config)
 
 	if (is_vault_there(config))
 		return fail(ERR_CONFLICT, "there is a vault already; it is left as it is");
-	if (mkdir(config->state_dir, 0700) != 0 && errno != EEXIST)
+	if (make_state_dir(config) != OK)
 		return fail(ERR_CONFIG, "state_dir cannot be made: does its parent directory exist?");
 
 	enum err err = locked_map(RECOVERY_TEXT_BYTES, config->allow_swap, &text);
@@ -218,15 +264,21 @@ int setup_init(const struct config *config)
 	if (err != OK)
 		return fail(err, reason);
 	err = store_create(config->state_dir, &store, &reason);
-	if (err == OK)
-		err = fill_store(store, root, (char *)text.bytes);
-	store_close(store);
 	if (err != OK) {
 		if (is_new_key)
 			unlink(config->root_key_path);
 		return fail(err, reason);
 	}
-	print_made(config, (const char *)text.bytes);
+	err = fill_store(store, root, (char *)text.bytes);
+	store_close(store);
+	if (err == OK && !print_made(config, (const char *)text.bytes)) {
+		err = ERR_STORAGE;
+		reason = "the recovery key could not be printed, so nothing was made";
+	}
+	if (err != OK) {
+		remove_made(config, is_new_key);
+		return fail(err, reason);
+	}
 	return 0;
 }
 
@@ -247,7 +299,8 @@ static enum err on_recovery_box(void *arg, const char *fingerprint, uint64_t epo
 	if (recovering->root != NULL)
 		return OK;
 
-	enum err err = recovery_open(recovering->text, recovering->len, box.bytes, box.len, &recovering->root);
+	enum err err =
+		recovery_open(recovering->text, recovering->len, box.bytes, box.len, &recovering->root);
 
 	return err == ERR_DENIED ? OK : err; /* another recovery key's box */
 }

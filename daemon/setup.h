@@ -10,7 +10,8 @@
 #include "store.h"
 
 /* Reads the root key, opens the store, unwraps the keyring.  reason_out: what is wrong and the way out, a constant. */
-enum err setup_open(const struct config *config, struct store **store_out, struct keys **keys_out, const char **reason_out);
+enum err setup_open(const struct config *config, struct store **store_out, struct keys **keys_out,
+	const char **reason_out);
 
 /* Exit codes.  Errors go to standard error. */
 int setup_init(const struct config *config);

@@ -16,6 +16,6 @@ void canon_u32(struct buf *buf, uint32_t value);
 void canon_u64(struct buf *buf, uint64_t value);
 void canon_fixed(struct buf *buf, const void *bytes, size_t len); /* a length that the format fixes */
 void canon_bytes(struct buf *buf, const void *bytes, size_t len); /* u32 length, then the bytes */
-void canon_text(struct buf *buf, const char *text);               /* as canon_bytes; NULL as "" */
+void canon_text(struct buf *buf, const char *text); /* as canon_bytes; NULL as "" */
 
 #endif

@@ -9,11 +9,9 @@
 #include <stddef.h>
 
 #define ERR(name, number, word, class, exit, text) ERR_##name,
-enum [[nodiscard]] err {
-	OK = 0,
+enum [[nodiscard]] err{OK = 0,
 #include "errors.def"
-	ERR_COUNT
-};
+	ERR_COUNT};
 #undef ERR
 
 enum err_class { ERR_CLASS_CLIENT, ERR_CLASS_RETRY, ERR_CLASS_SERVER, ERR_CLASS_LOCAL };

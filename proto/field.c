@@ -266,7 +266,7 @@ static const struct {
 	[FIELD_TYPE_COUNT] = {.check = check_count},
 	[FIELD_TYPE_INTEGERS] = {.check = check_integers},
 	[FIELD_TYPE_FLAG] = {.check = check_flag},
-	[FIELD_TYPE_HEX32] = {check_string, is_hex32, ERR_BAD_VALUE, ERR_BAD_VALUE},
+	[FIELD_TYPE_HEX32] = {check_string, is_hex32, ERR_BAD_PARAMS, ERR_BAD_PARAMS},
 	[FIELD_TYPE_MAP] = {.check = check_map},
 	[FIELD_TYPE_RULE] = {.check = check_rule},
 };

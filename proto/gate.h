@@ -22,16 +22,16 @@ enum json_type { JSON_OBJECT, JSON_ARRAY, JSON_STRING, JSON_INTEGER, JSON_TRUE, 
 struct json_token {
 	enum json_type type;
 	bool has_escape; /* a string whose raw span is not its text */
-	uint32_t start;  /* offset into the line */
-	uint32_t len;    /* bytes of the raw span */
-	uint32_t count;  /* members of an object, entries of an array, else 0 */
-	uint32_t next;   /* index of the token behind this value and everything in it */
+	uint32_t start; /* offset into the line */
+	uint32_t len; /* bytes of the raw span */
+	uint32_t count; /* members of an object, entries of an array, else 0 */
+	uint32_t next; /* index of the token behind this value and everything in it */
 };
 
 struct gate_limits {
-	uint32_t depth_max;  /* the top-level object is depth 1; at most GATE_DEPTH_LIMIT */
+	uint32_t depth_max; /* the top-level object is depth 1; at most GATE_DEPTH_LIMIT */
 	uint32_t tokens_max; /* capacity of the token array; keys count */
-	uint32_t keys_max;   /* members of one object */
+	uint32_t keys_max; /* members of one object */
 };
 
 enum { GATE_DEPTH_LIMIT = 32 };

@@ -12,13 +12,14 @@
 #include "gate.h"
 
 struct json_doc {
-	const char *text;                /* the scanned line; not owned */
+	const char *text; /* the scanned line; not owned */
 	const struct json_token *tokens; /* not owned */
 	uint32_t count;
 };
 
 /* The value of a member, or NULL.  object must be a JSON_OBJECT token of doc (NULL gives NULL). */
-const struct json_token *json_member(const struct json_doc *doc, const struct json_token *object, const char *key);
+const struct json_token *json_member(
+	const struct json_doc *doc, const struct json_token *object, const char *key);
 
 /*
  * Iteration: for (t = json_first(doc, c); t != NULL; t = json_next(doc, c, t)).  Arrays give their
@@ -38,7 +39,8 @@ bool json_equals(const struct json_doc *doc, const struct json_token *token, con
 size_t json_text_len(const struct json_doc *doc, const struct json_token *token);
 
 /* Decoded text into out, NUL added; ERR_TOO_LARGE when it does not fit cap, ERR_BAD_PARAMS when not a string. */
-enum err json_text(const struct json_doc *doc, const struct json_token *token, char *out, size_t cap, size_t *len_out);
+enum err json_text(
+	const struct json_doc *doc, const struct json_token *token, char *out, size_t cap, size_t *len_out);
 
 /* An integer token's value.  ERR_BAD_PARAMS when it is something else. */
 enum err json_integer(const struct json_doc *doc, const struct json_token *token, int64_t *out);
@@ -59,8 +61,9 @@ void json_begin_array(struct json_writer *w);
 void json_end_array(struct json_writer *w);
 void json_key(struct json_writer *w, const char *key); /* key: plain ASCII, a constant of ours */
 void json_key_text(struct json_writer *w, const char *key, size_t len); /* a key that is data; UTF-8 */
-void json_write_text(struct json_writer *w, const char *text, size_t len); /* UTF-8; escapes as RFC 8259 asks */
-void json_write_string(struct json_writer *w, const char *text);           /* NUL-terminated, NULL: null */
+void json_write_text(
+	struct json_writer *w, const char *text, size_t len); /* UTF-8; escapes as RFC 8259 asks */
+void json_write_string(struct json_writer *w, const char *text); /* NUL-terminated, NULL: null */
 void json_write_integer(struct json_writer *w, int64_t value);
 void json_write_bool(struct json_writer *w, bool value);
 void json_write_null(struct json_writer *w);

@@ -29,19 +29,20 @@ struct record_subject {
 
 /* No field ever holds a value, its length or its hash (P1, P3). */
 struct record {
-	uint64_t seq;     /* from 1, without gaps */
-	int64_t time_ms;  /* wall clock, milliseconds since the epoch */
-	char kind[RECORD_WORD_BYTES];    /* a method's name, or "daemon.start", "daemon.stop", "line" (not a request), "vault.init" */
+	uint64_t seq; /* from 1, without gaps */
+	int64_t time_ms; /* wall clock, milliseconds since the epoch */
+	char kind
+		[RECORD_WORD_BYTES]; /* a method's name, or "daemon.start", "daemon.stop", "line" (not a request), "vault.init" */
 	char outcome[RECORD_WORD_BYTES]; /* "ok" or an error word */
-	uint32_t uid;     /* who; the daemon's own for daemon.* */
+	uint32_t uid; /* who; the daemon's own for daemon.* */
 	uint32_t gid;
 	int32_t pid;
-	char unit[UNIT_BYTES_MAX + 1];   /* the proven system unit, or "" */
+	char unit[UNIT_BYTES_MAX + 1]; /* the proven system unit, or "" */
 	char integration[INTEGRATION_NAME_BYTES_MAX + 1]; /* or "" */
-	char key[KEY_BYTES_MAX + 1];     /* or "" */
+	char key[KEY_BYTES_MAX + 1]; /* or "" */
 	uint64_t version; /* 0: none */
-	uint64_t object;  /* grant number; 0: none */
-	char run[27];     /* run id of a fetch, or "" */
+	uint64_t object; /* grant number; 0: none */
+	char run[27]; /* run id of a fetch, or "" */
 	/*
 	 * What exactly: the versions of a fetch ("A=3 B=1"), the fields of a change ("title owner"), the rule of a grant
 	 * ("uid=1001 unit=etl.service").  Printable ASCII without quotes and backslashes (a unit's backslash stands as /, which

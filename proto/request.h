@@ -31,36 +31,36 @@ enum field {
 
 /* What text.h calls valid for each; the wire form in brackets. */
 enum field_type {
-	FIELD_TYPE_LINE,             /* one line of text, no control characters [string] */
-	FIELD_TYPE_TEXT,             /* text, line breaks and tabs allowed [string] */
-	FIELD_TYPE_LINES,            /* list of lines [array of strings] */
-	FIELD_TYPE_WORD,             /* [a-z][a-z0-9_.]* [string] */
-	FIELD_TYPE_SLUG,             /* [a-z0-9][a-z0-9._-]{0,63} [string] */
+	FIELD_TYPE_LINE, /* one line of text, no control characters [string] */
+	FIELD_TYPE_TEXT, /* text, line breaks and tabs allowed [string] */
+	FIELD_TYPE_LINES, /* list of lines [array of strings] */
+	FIELD_TYPE_WORD, /* [a-z][a-z0-9_.]* [string] */
+	FIELD_TYPE_SLUG, /* [a-z0-9][a-z0-9._-]{0,63} [string] */
 	FIELD_TYPE_INTEGRATION_NAME, /* [slug/]slug [string] */
-	FIELD_TYPE_KEY,              /* [A-Za-z_][A-Za-z0-9_]{0,63} [string] */
-	FIELD_TYPE_KEYS,             /* list of keys [array of strings] */
-	FIELD_TYPE_VALUE,            /* opaque; checked by the handler, never by name [string] */
-	FIELD_TYPE_ENCODING,         /* utf8 | base64 */
-	FIELD_TYPE_ACCESS,           /* read-only | read-write */
-	FIELD_TYPE_ENVIRONMENT,      /* production | sandbox */
-	FIELD_TYPE_DURATION,         /* 30s 15m 12h 365d [string] */
-	FIELD_TYPE_PERIOD,           /* a duration in whole days, or never [string] */
-	FIELD_TYPE_TIME,             /* 2026-11-22T09:30:00Z [string] */
-	FIELD_TYPE_COUNT,            /* 0 … 2^53-1 [integer] */
-	FIELD_TYPE_INTEGERS,         /* [array of integers] */
-	FIELD_TYPE_FLAG,             /* [true | false] */
-	FIELD_TYPE_HEX32,            /* 32 lower-case hex digits [string] */
-	FIELD_TYPE_MAP,              /* label → line [object of strings] */
-	FIELD_TYPE_RULE,             /* grant conditions [object of strings] */
+	FIELD_TYPE_KEY, /* [A-Za-z_][A-Za-z0-9_]{0,63} [string] */
+	FIELD_TYPE_KEYS, /* list of keys [array of strings] */
+	FIELD_TYPE_VALUE, /* opaque; checked by the handler, never by name [string] */
+	FIELD_TYPE_ENCODING, /* utf8 | base64 */
+	FIELD_TYPE_ACCESS, /* read-only | read-write */
+	FIELD_TYPE_ENVIRONMENT, /* production | sandbox */
+	FIELD_TYPE_DURATION, /* 30s 15m 12h 365d [string] */
+	FIELD_TYPE_PERIOD, /* a duration in whole days, or never [string] */
+	FIELD_TYPE_TIME, /* 2026-11-22T09:30:00Z [string] */
+	FIELD_TYPE_COUNT, /* 0 … 2^53-1 [integer] */
+	FIELD_TYPE_INTEGERS, /* [array of integers] */
+	FIELD_TYPE_FLAG, /* [true | false] */
+	FIELD_TYPE_HEX32, /* 32 lower-case hex digits [string] */
+	FIELD_TYPE_MAP, /* label → line [object of strings] */
+	FIELD_TYPE_RULE, /* grant conditions [object of strings] */
 };
 
 enum right {
 	RIGHT_ANYONE,
 	RIGHT_ADMIN,
 	RIGHT_OPERATOR, /* operator or admin */
-	RIGHT_READER,   /* operator, auditor or admin: names and records, never values */
-	RIGHT_AUDITOR,  /* auditor or admin */
-	RIGHT_GRANTED,  /* nobody by role: the handler asks the grants */
+	RIGHT_READER, /* operator, auditor or admin: names and records, never values */
+	RIGHT_AUDITOR, /* auditor or admin */
+	RIGHT_GRANTED, /* nobody by role: the handler asks the grants */
 };
 
 enum request_state { STATE_OPEN, STATE_ANY };
@@ -100,8 +100,9 @@ enum {
 	REQUEST_KEYS_MAX = 32,
 	REQUEST_ID_BYTES_MAX = 66, /* a 64-byte string with its quotes */
 	FIELD_ENTRY_BYTES_MAX = 200, /* of a list, or of a map's value */
-	FIELD_RULE_BYTES_MAX = 255,  /* of one condition */
-	FIELD_TEXT_BYTES_MAX = 32 * (FIELD_ENTRY_BYTES_MAX + 1), /* any documented field as text, and its NUL */
+	FIELD_RULE_BYTES_MAX = 255, /* of one condition */
+	FIELD_TEXT_BYTES_MAX =
+		32 * (FIELD_ENTRY_BYTES_MAX + 1), /* any documented field as text, and its NUL */
 };
 
 /* One request line, decoded in place: the line must outlive it. */
@@ -111,9 +112,9 @@ struct request {
 	char id[REQUEST_ID_BYTES_MAX]; /* raw JSON of the id, to be echoed; "null" until a usable one was seen */
 	size_t id_len;
 	bool has_kind;
-	enum request_kind kind;                         /* valid when has_kind */
-	const struct json_token *field[FIELD_COUNT];    /* NULL: absent */
-	const char *detail;                             /* on an error: a constant sentence that names the field, or NULL */
+	enum request_kind kind; /* valid when has_kind */
+	const struct json_token *field[FIELD_COUNT]; /* NULL: absent */
+	const char *detail; /* on an error: a constant sentence that names the field, or NULL */
 	char detail_store[256];
 };
 

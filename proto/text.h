@@ -18,14 +18,15 @@ enum {
 	UNIT_BYTES_MAX = 255,
 	VALUE_BYTES_MAX = 65535,
 	ENV_STRING_BYTES_MAX = 131071, /* "NAME=value" as execve(2) takes it */
-	ENV_SET_BYTES_MAX = 1048576,   /* values of one integration together */
+	ENV_SET_BYTES_MAX = 1048576, /* values of one integration together */
 	ENV_KEYS_MAX = 128,
 	TIME_TEXT_BYTES = 25, /* 2026-11-22T09:30:00.123Z and its NUL */
 };
 
 bool text_is_slug(const char *text, size_t len);
 bool text_is_integration_name(const char *text, size_t len);
-bool text_is_unit_name(const char *text, size_t len);    /* something.service, .scope, .socket …: systemd.unit(5) */
+bool text_is_unit_name(
+	const char *text, size_t len); /* something.service, .scope, .socket …: systemd.unit(5) */
 bool text_is_unit_pattern(const char *text, size_t len); /* a unit name, or prefix@*.service */
 bool text_unit_matches(const char *pattern, const char *unit);
 bool text_is_word(const char *text, size_t len);

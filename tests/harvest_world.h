@@ -40,7 +40,8 @@ static inline void world_write(const char *path, const void *text, size_t len)
 	char whole[512] = "";
 
 	snprintf(whole, sizeof(whole), "%s/%s", world, path);
-	for (char *slash = strchr(whole + strlen(world) + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
+	for (char *slash = strchr(whole + strlen(world) + 1, '/'); slash != NULL;
+		slash = strchr(slash + 1, '/')) {
 		*slash = '\0';
 		(void)mkdir(whole, 0700);
 		*slash = '/';

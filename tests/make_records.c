@@ -10,7 +10,8 @@
 int main(int argc, char **argv)
 {
 	unsigned long count = argc > 1 ? strtoul(argv[1], NULL, 10) : 0;
-	struct record record = {.time_ms = 1700000000000, .kind = "env.fetch", .outcome = "ok", .uid = 1000, .gid = 1000};
+	struct record record = {
+		.time_ms = 1700000000000, .kind = "env.fetch", .outcome = "ok", .uid = 1000, .gid = 1000};
 
 	record.pid = 4711;
 	record.repeats = 1;

@@ -13,6 +13,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+import threading
 import unittest
 
 from fake_daemon import FakeDaemon, refusal
@@ -200,6 +201,8 @@ class ManageTest(unittest.TestCase):
                 self.assertNotIn("--value", done.stdout)
                 self.assertNotIn("--encoding", done.stdout)
         self.assertEqual(manage(None, "secret", "--help").status, 0)
+        self.assertEqual(manage(None, "help").stdout, overview.stdout)
+        self.assertEqual(manage(None, "help", "secret", "put").stdout, manage(None, "secret", "put", "--help").stdout)
         self.assertEqual(manage(None, "--version").stdout.split()[0], "coffer")
 
     def test_the_example_of_each_help_is_accepted(self):
@@ -219,17 +222,26 @@ class ManageTest(unittest.TestCase):
         self.refused(done, 69, "coffer: status: ", "/nonexistent/socket", "is cofferd running?")
 
     def test_each_error_word_has_its_exit_code_and_way_out(self):
-        for word, status, way_out in (
-            ("denied", 77, "coffer whoami"), ("not_found", 66, "coffer integration list"), ("conflict", 65, "show"),
-            ("bad_value", 65, ""), ("in_use", 65, "--force"), ("sealed", 75, "journalctl"), ("busy", 75, "again"),
-            ("audit_unavailable", 74, "journalctl"), ("storage_full", 74, "free space"), ("internal", 70, "journalctl"),
-            ("unknown_method", 76, "version"), ("reserved_name", 65, "another name"),
+        revoke = ["secret", "revoke", "finance/sync", "PGPASSWORD", "2"]
+        for word, status, text, way_out in (
+            ("denied", 77, "not permitted", "coffer whoami"),
+            ("not_found", 66, "no such object", "coffer integration list"),
+            ("bad_value", 65, "a value is not acceptable", ""),
+            ("in_use", 65, "somebody may still hold it", "--force"),
+            ("sealed", 75, "the vault is sealed", "journalctl"),
+            ("busy", 75, "no room for this request now", "try again"),
+            ("storage_full", 74, "the store has no space left", "free space"),
+            ("internal", 70, "internal error", "journalctl"),
+            ("unknown_method", 76, "no such method", "version"),
         ):
-            with self.subTest(word=word), FakeDaemon(lambda r, p, w=word: refusal(w, "no: \x1b[2J\nfake")) as daemon:
-                done = manage(daemon, "secret", "revoke", "finance/sync", "PGPASSWORD", "2")
-                self.refused(done, status, "coffer: secret revoke finance/sync PGPASSWORD 2: ", way_out)
+            with self.subTest(word=word), FakeDaemon(lambda r, p, w=word, t=text: refusal(w, t)) as daemon:
+                done = manage(daemon, *revoke)
+                self.refused(done, status, f"coffer: secret revoke finance/sync PGPASSWORD 2: {text}", way_out)
                 self.assertEqual(done.stderr.count("\n"), 1)
-                self.assertNotIn("\x1b", done.stderr)
+        with FakeDaemon(lambda r, p: refusal("in_use", "somebody may still hold it: fake \u202eline")) as daemon:
+            done = manage(daemon, *revoke)
+            self.refused(done, 65, "may still hold it: fake \\xe2\\x80\\xaeline\n")
+            self.assertEqual(done.stderr.count("\n"), 1)
 
     def test_an_answer_that_is_not_understood_is_76(self):
         for result in ([], 3, "x", None):
@@ -329,7 +341,7 @@ class ManageTest(unittest.TestCase):
     def test_an_empty_list_says_so(self):
         with FakeDaemon(lambda r, p: {"result": {"grants": []}}) as daemon:
             done = manage(daemon, "grant", "list")
-            self.assertEqual((done.status, done.stdout, done.stderr), (0, "", "none\n"))
+            self.assertEqual((done.status, done.stdout, done.stderr), (0, "none\n", ""))
 
     # ---- values: P1, P3 ----
 
@@ -407,6 +419,56 @@ class ManageTest(unittest.TestCase):
         with open(path, encoding="utf-8") as file:
             return file.read()
 
+    @staticmethod
+    def mappings_with(pid, needle):
+        """VmFlags of each mapping of a process that holds these bytes."""
+        found = []
+        with open(f"/proc/{pid}/smaps", encoding="utf-8") as smaps, open(f"/proc/{pid}/mem", "rb") as memory:
+            for line in smaps:
+                head = re.match(r"([0-9a-f]+)-([0-9a-f]+) (\S+) .*?(\[v.*\])?$", line)
+                if head:
+                    start, end, holds = int(head[1], 16), int(head[2], 16), False
+                    # What was never written cannot hold it, and may be terabytes under a sanitizer.
+                    readable = head[3].startswith("rw") and not head[4]
+                elif line.startswith("Rss:") and readable and int(line.split()[1]) > 0 and end - start < 1 << 30:
+                    memory.seek(start)
+                    holds = needle in memory.read(end - start)
+                elif line.startswith("VmFlags:") and holds:
+                    found.append(line.split()[1:])
+        return found
+
+    @unittest.skipUnless(os.getuid() == 0, "only root may look into it")
+    def test_a_value_is_in_locked_memory_alone(self):
+        """P1: while the daemon has not answered yet, everything that was made from the value still exists."""
+        canary = b"Zq7-canary-abcdefghijklmnop"
+        asked, looked = threading.Event(), threading.Event()
+
+        def hold(request, pid):
+            asked.set()
+            looked.wait(60)
+            return answer(request, pid)
+
+        path = self.write("env", b"A='" + canary + b"'\n")
+        for args, stdin in ((["secret", "put", "x", "A"], canary), (["secret", "put", "x", "A"], b"\xff" + canary),
+                            (["import", "x", path], b"")):
+            asked.clear()
+            looked.clear()
+            with self.subTest(args=args), FakeDaemon(hold) as daemon:
+                process = subprocess.Popen([MANAGE, *args], env=environment(daemon), stdin=subprocess.PIPE,
+                                           stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+                process.stdin.write(stdin)
+                process.stdin.close()
+                self.assertTrue(asked.wait(60))
+                flags = self.mappings_with(process.pid, canary)
+                looked.set()
+                process.stdin = None
+                process.communicate(timeout=60)
+                self.assertEqual(process.returncode, 0)
+                self.assertGreater(len(flags), 0)
+                for each in flags:
+                    self.assertIn("lo", each)
+                    self.assertIn("dd", each)
+
     def at_terminal(self, daemon, args, script, **variables):
         """Runs at a terminal of its own; script: (text to wait for, bytes to type)."""
         pid, fd = pty.fork()
@@ -443,6 +505,10 @@ class ManageTest(unittest.TestCase):
             self.assertEqual(status, 65)
             self.assertIn(b"the two entries differ", seen)
             self.assertNotIn(value, seen)
+            # A terminal drops what is over its limit without a word.
+            status, seen = self.at_terminal(daemon, args, [(b"shown): ", b"x" * 4500 + b"\n")])
+            self.assertEqual(status, 65)
+            self.assertIn(b"a terminal cuts long lines", seen)
             self.assertEqual(len(daemon.requests), 1)
 
     def test_missing_fields_are_asked_for_at_a_terminal(self):
@@ -523,6 +589,7 @@ class ManageTest(unittest.TestCase):
             self.assertRegex(done.stdout, r"(?m)^A +1 +current")
             self.assertNotIn("delete", done.stdout)
             self.assertIn("B was not stored", done.stderr)
+            self.refused(manage(daemon, "import", "finance/sync", path, "--only", "B"), 74, "B was not stored")
 
     def test_a_service_is_imported_with_the_lines_to_delete(self):
         root = self.directory
@@ -649,5 +716,5 @@ class ManageTest(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    MANAGE, MAKE_RECORDS = sys.argv[1:3]
+    MANAGE, MAKE_RECORDS = map(os.path.abspath, sys.argv[1:3])
     unittest.main(argv=[sys.argv[0], *sys.argv[3:]])

@@ -1,6 +1,6 @@
 /*
- * A server on a real loop and a real socket in a directory of its own, and clients of it, all in one thread: a test
- * says what clients do, then turns the loop until something is true.
+ * A server on a real loop and a real socket in a directory of its own, and clients of it, all in one
+ * thread: a test says what clients do, then turns the loop until something is true.
  */
 #ifndef COFFER_TESTS_NET_WORLD_H
 #define COFFER_TESTS_NET_WORLD_H
@@ -65,7 +65,7 @@ static void world_start(void)
 	uv_timer_init(&world.loop, &world.tick);
 	uv_timer_start(&world.tick, world_on_tick, WORLD_TICK_MS, WORLD_TICK_MS);
 	ck_assert_int_eq(server_listen(world.path, &fd, &reason), OK);
-	ck_assert_int_eq(server_start_unlocked(&world.loop, fd, &stub, &world.limits, &world.server), OK);
+	ck_assert_int_eq(server_start(&world.loop, fd, &stub, &world.limits, true, &world.server), OK);
 }
 
 static void world_on_stopped(void *arg)

@@ -117,7 +117,7 @@ class RunTest(unittest.TestCase):
             self.refused(run(daemon, "run", "--", script), 126, script)
 
     def test_a_refusal_by_the_daemon_is_125_and_names_the_way_out(self):
-        for word, more in (("denied", "coffer whoami"), ("suspended", "resume"), ("retired", "no"), ("expired", "no"),
+        for word, more in (("denied", "coffer whoami"), ("suspended", "has suspended"), ("retired", "no"), ("expired", "no"),
                            ("not_found", "--optional"), ("audit_unavailable", "no"), ("storage", "no")):
             with self.subTest(word=word), FakeDaemon(lambda request, pid: refusal(word)) as daemon:
                 self.refused(run(daemon, "run", "finance/sync", "--", "true"), 125, "finance/sync: no", more)

@@ -1,6 +1,6 @@
 /*
- * A core that understands a few words instead of requests, for the tests of net: it keeps the agreement of turn.h and
- * counts what net does.  One per program; included by one file.
+ * A core that understands a few words instead of requests, for the tests of net: it keeps the agreement of
+ * turn.h and counts what net does.  One per program; included by one file.
  *
  *     echo …     the line comes back          big N      a reply of N bytes
  *     secret N   N bytes from a locked block  bad        ERR_BAD_JSON
@@ -57,6 +57,10 @@ int64_t clock_monotonic_ms(void)
 int64_t clock_wall_ms(void)
 {
 	return stub_now_ms;
+}
+
+void turn_forget(void)
+{
 }
 
 struct turn *core_turn(struct core *core)

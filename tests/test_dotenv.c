@@ -178,6 +178,41 @@ START_TEST(dotenv_of_systemd_knows_other_comments_and_no_export)
 }
 END_TEST
 
+/* What is not told one by one must not be hidden by a choice of keys either. */
+START_TEST(dotenv_counts_problems_up_to_a_limit)
+{
+	char *text = calloc(HARVEST_PROBLEMS_MAX + 10, 8);
+
+	ck_assert_ptr_nonnull(text);
+	for (size_t i = 0; i < HARVEST_PROBLEMS_MAX + 10; i++)
+		strcat(text, "A=$b\n");
+	parse(text);
+	ck_assert_uint_eq(harvest.problem_count, HARVEST_PROBLEMS_MAX);
+	ck_assert_str_eq(harvest.problems[0].key, "A");
+	ck_assert_str_eq(harvest.problems[HARVEST_PROBLEMS_MAX - 1].key, "");
+	harvest_deinit(&harvest);
+	free(text);
+}
+END_TEST
+
+START_TEST(dotenv_takes_no_more_assignments_than_its_limit)
+{
+	char *text = NULL;
+	size_t len = 0;
+	FILE *stream = open_memstream(&text, &len);
+
+	ck_assert_ptr_nonnull(stream);
+	for (unsigned i = 0; i <= HARVEST_ASSIGNMENTS_MAX; i++)
+		fprintf(stream, "A%u=1\n", i);
+	ck_assert_int_eq(fclose(stream), 0);
+	parse(text);
+	world_refuses(&harvest, HARVEST_ASSIGNMENTS_MAX + 1, "more assignments");
+	ck_assert_uint_eq(harvest.assignment_count, HARVEST_ASSIGNMENTS_MAX);
+	harvest_deinit(&harvest);
+	free(text);
+}
+END_TEST
+
 START_TEST(dotenv_refuses_what_is_not_a_small_regular_file)
 {
 	struct harvest_file *file = NULL;
@@ -233,10 +268,11 @@ START_TEST(dotenv_says_where_each_one_stands)
 }
 END_TEST
 
-UNIT_MAIN("dotenv", dotenv_refuses_what_readers_take_for_a_comment_or_a_value, dotenv_refuses_what_some_readers_expand,
-	dotenv_refuses_escapes_that_readers_disagree_on, dotenv_refuses_odd_quotes,
-	dotenv_refuses_lines_that_are_no_assignment_to_all, dotenv_refuses_foreign_encodings,
-	dotenv_refuses_what_coffer_could_not_store, dotenv_remembers_no_key_that_has_not_the_shape_of_one,
-	dotenv_names_all_lines_at_once, dotenv_of_systemd_knows_other_comments_and_no_export,
-	dotenv_refuses_what_is_not_a_small_regular_file, dotenv_takes_what_all_readers_read_alike,
-	dotenv_says_where_each_one_stands)
+UNIT_MAIN("dotenv", dotenv_refuses_what_readers_take_for_a_comment_or_a_value,
+	dotenv_refuses_what_some_readers_expand, dotenv_refuses_escapes_that_readers_disagree_on,
+	dotenv_refuses_odd_quotes, dotenv_refuses_lines_that_are_no_assignment_to_all,
+	dotenv_refuses_foreign_encodings, dotenv_refuses_what_coffer_could_not_store,
+	dotenv_remembers_no_key_that_has_not_the_shape_of_one, dotenv_names_all_lines_at_once,
+	dotenv_of_systemd_knows_other_comments_and_no_export, dotenv_counts_problems_up_to_a_limit,
+	dotenv_takes_no_more_assignments_than_its_limit, dotenv_refuses_what_is_not_a_small_regular_file,
+	dotenv_takes_what_all_readers_read_alike, dotenv_says_where_each_one_stands)

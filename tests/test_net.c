@@ -1,6 +1,6 @@
 /*
- * net as a whole: real sockets, a real loop, the kernel's word on the peer; core is a stub and the clock stands
- * still until a test moves it.
+ * net as a whole: real sockets, a real loop, the kernel's word on the peer; core is a stub and the clock
+ * stands still until a test moves it.
  */
 #include "net_world.h"
 
@@ -104,6 +104,30 @@ START_TEST(server_closes_after_three_malformed_lines)
 	client_expect(fd, "bad\n");
 	TURN_UNTIL(client_is_closed(fd));
 	close(fd);
+	world_stop();
+}
+END_TEST
+
+START_TEST(server_closes_after_the_greeting_of_another_protocol)
+{
+	static const struct {
+		const char *bytes;
+		size_t len;
+	} greetings[] = {
+		{"GET / HTTP/1.1\r\n", 16}, {"SSH-2.0-x\r\n", 11}, {"\x16\x03\x01\0\n", 5}, {"{\0}\n", 4}};
+
+	world_start();
+	for (size_t i = 0; i < sizeof(greetings) / sizeof(greetings[0]); i++) {
+		int fd = client_new();
+
+		client_send(fd, greetings[i].bytes, greetings[i].len);
+		TURN_UNTIL(client_has_data(fd));
+		client_discard(fd, greetings[i].len); /* the answer */
+		TURN_UNTIL(client_is_closed(fd));
+		TURN_UNTIL(connections() == 0);
+		close(fd);
+	}
+	ck_assert_uint_eq(stub.handled, 4);
 	world_stop();
 }
 END_TEST
@@ -824,8 +848,7 @@ START_TEST(server_refuses_what_is_not_a_listening_socket)
 
 	world_start();
 	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
-	ck_assert_int_eq(
-		server_start_unlocked(&world.loop, pair[0], &stub, &world.limits, &server), ERR_CONFIG);
+	ck_assert_int_eq(server_start(&world.loop, pair[0], &stub, &world.limits, true, &server), ERR_CONFIG);
 	ck_assert_ptr_null(server);
 	ck_assert_int_eq(fcntl(pair[0], F_GETFD), 0); /* still ours */
 	close(pair[0]);
@@ -913,6 +936,7 @@ END_TEST
 UNIT_MAIN("net", server_refuses_a_line_at_the_byte_over_the_limit,
 	server_refuses_a_flood_without_a_newline_in_little_memory,
 	server_refuses_a_known_callers_line_over_the_larger_limit, server_closes_after_three_malformed_lines,
+	server_closes_after_the_greeting_of_another_protocol,
 	server_records_a_truncated_line_and_does_not_execute_it,
 	server_refuses_a_part_of_a_line_when_the_pool_is_used_up,
 	server_answers_the_line_before_those_it_has_no_memory_for, server_closes_a_silent_connection,

@@ -246,7 +246,8 @@ END_TEST
 START_TEST(record_write_names_every_field_in_order)
 {
 	static const char *const names[] = {"seq", "time", "kind", "outcome", "uid", "gid", "pid", "unit",
-		"integration", "key", "version", "object", "run", "subject", "repeats", "detail", "previous", "hash"};
+		"integration", "key", "version", "object", "run", "subject", "repeats", "detail", "previous",
+		"hash"};
 	struct record record = sample();
 	char json[JSON_BYTES];
 
@@ -328,7 +329,8 @@ START_TEST(record_comes_back_as_it_was_written)
 }
 END_TEST
 
-UNIT_MAIN("record", record_read_refuses_a_subject_with_escapes, record_read_refuses_a_missing_or_unknown_field, record_read_refuses_other_types,
+UNIT_MAIN("record", record_read_refuses_a_subject_with_escapes,
+	record_read_refuses_a_missing_or_unknown_field, record_read_refuses_other_types,
 	record_read_refuses_numbers_that_do_not_fit, record_read_refuses_text_that_does_not_fit,
 	record_read_refuses_another_form_of_time, record_read_refuses_what_is_not_a_hash_in_hex,
 	record_read_refuses_what_is_no_object, record_hash_covers_every_field, record_hash_keeps_fields_apart,

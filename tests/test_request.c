@@ -354,11 +354,11 @@ START_TEST(request_refuses_text_that_is_not_acceptable)
 		{"rate_limit", "-1", ERR_BAD_VALUE}, {"labels", "{\"a\":\"\\n\"}", ERR_BAD_VALUE},
 		{"labels", "{\"A\":\"b\"}", ERR_BAD_NAME}, {"labels", "{\"\":\"b\"}", ERR_BAD_NAME},
 		{"labels", "{\"a=b\":\"c\"}", ERR_BAD_NAME},
-		{"request_id", "\"0123456789abcdef0123456789abcde\"", ERR_BAD_VALUE},
-		{"request_id", "\"0123456789abcdef0123456789abcdeff\"", ERR_BAD_VALUE},
-		{"request_id", "\"0123456789ABCDEF0123456789abcdef\"", ERR_BAD_VALUE},
-		{"request_id", "\"0123456789abcdef0123456789abcdeg\"", ERR_BAD_VALUE},
-		{"request_id", "\"\"", ERR_BAD_VALUE});
+		{"request_id", "\"0123456789abcdef0123456789abcde\"", ERR_BAD_PARAMS},
+		{"request_id", "\"0123456789abcdef0123456789abcdeff\"", ERR_BAD_PARAMS},
+		{"request_id", "\"0123456789ABCDEF0123456789abcdef\"", ERR_BAD_PARAMS},
+		{"request_id", "\"0123456789abcdef0123456789abcdeg\"", ERR_BAD_PARAMS},
+		{"request_id", "\"\"", ERR_BAD_PARAMS});
 	ck_assert_int_eq(parse_params("secret.put", "{\"encoding\":\"hex\"}"), ERR_BAD_VALUE);
 	ck_assert_int_eq(parse_params("integration.list", "{\"state\":\"Active\"}"), ERR_BAD_VALUE);
 	ck_assert_int_eq(
@@ -456,7 +456,7 @@ START_TEST(request_refuses_empty_text_where_nothing_can_be_cleared)
 	ck_assert_int_eq(parse_params("integration.add", "{\"rotate_after\":\"\"}"), ERR_BAD_VALUE);
 	ck_assert_int_eq(parse_params("secret.put", "{\"expires_at\":\"\"}"), ERR_BAD_VALUE);
 	ck_assert_int_eq(parse_params("integration.edit", "{\"name\":\"\"}"), ERR_BAD_NAME);
-	ck_assert_int_eq(parse_params("integration.edit", "{\"request_id\":\"\"}"), ERR_BAD_VALUE);
+	ck_assert_int_eq(parse_params("integration.edit", "{\"request_id\":\"\"}"), ERR_BAD_PARAMS);
 }
 END_TEST
 

@@ -305,17 +305,21 @@ START_TEST(open_refuses_a_planted_schema_object)
 		"ALTER TABLE integration RENAME COLUMN labels TO tags",
 		"DROP INDEX grant_by_uid",
 		"DROP TABLE refusal",
-		"DROP TABLE refusal; CREATE VIEW refusal AS SELECT 1 AS uid, '' AS outcome, 1 AS count, 1 AS since_ms",
-		"PRAGMA writable_schema=ON; UPDATE sqlite_schema SET sql = replace(sql, 'CHECK (one = 1)', '') WHERE name = 'state'",
+		"DROP TABLE refusal; CREATE VIEW refusal AS SELECT 1 AS uid, '' AS outcome, 1 AS count, 1 AS "
+		"since_ms",
+		"PRAGMA writable_schema=ON; UPDATE sqlite_schema SET sql = replace(sql, 'CHECK (one = 1)', "
+		"'') WHERE name = 'state'",
 		"PRAGMA writable_schema=ON; UPDATE sqlite_schema SET sql = sql || ' ' WHERE name = 'state'",
-		"PRAGMA writable_schema=ON; UPDATE sqlite_schema SET sql = 'CREATE garbage' WHERE name = 'state'",
+		"PRAGMA writable_schema=ON; UPDATE sqlite_schema SET sql = 'CREATE garbage' WHERE name = "
+		"'state'",
 	};
 	struct world world;
 
 	for (size_t i = 0; i < sizeof(plants) / sizeof(plants[0]); i++) {
 		start_closed(&world);
 		change(&world, plants[i]);
-		expect_open(&world, ERR_CONFIG, i + 1 < sizeof(plants) / sizeof(plants[0]) ? "schema" : "damaged");
+		expect_open(&world, ERR_CONFIG,
+			i + 1 < sizeof(plants) / sizeof(plants[0]) ? "schema" : "damaged");
 		world_end(&world);
 	}
 }
@@ -488,13 +492,14 @@ END_TEST
 
 UNIT_MAIN("store_files", open_refuses_a_directory_without_a_store,
 	open_and_create_refuse_a_directory_that_others_may_enter,
-	open_refuses_a_symbolic_link_as_the_directory_also_with_a_slash_behind_it, open_refuses_what_belongs_to_another_user,
-	open_refuses_other_modes, open_refuses_links_and_anything_but_a_regular_file, create_refuses_whatever_is_there_already,
-	open_refuses_an_empty_file_and_leaves_it_empty, open_refuses_bytes_that_are_no_database, open_refuses_a_cut_file,
-	open_refuses_a_database_of_somebody_else, open_refuses_a_newer_or_impossible_version_by_name,
-	open_refuses_a_planted_schema_object, open_refuses_rows_that_break_their_rules,
-	open_refuses_other_page_sizes_and_map_pages,
-	open_survives_flipped_bytes,
-	open_is_refused_while_another_process_has_the_store, open_is_refused_while_this_process_has_the_store,
+	open_refuses_a_symbolic_link_as_the_directory_also_with_a_slash_behind_it,
+	open_refuses_what_belongs_to_another_user, open_refuses_other_modes,
+	open_refuses_links_and_anything_but_a_regular_file, create_refuses_whatever_is_there_already,
+	open_refuses_an_empty_file_and_leaves_it_empty, open_refuses_bytes_that_are_no_database,
+	open_refuses_a_cut_file, open_refuses_a_database_of_somebody_else,
+	open_refuses_a_newer_or_impossible_version_by_name, open_refuses_a_planted_schema_object,
+	open_refuses_rows_that_break_their_rules, open_refuses_other_page_sizes_and_map_pages,
+	open_survives_flipped_bytes, open_is_refused_while_another_process_has_the_store,
+	open_is_refused_while_this_process_has_the_store,
 	create_makes_one_private_file_and_open_finds_it_again,
 	create_works_below_a_symbolic_link_and_with_a_trailing_slash)

@@ -60,9 +60,9 @@ START_TEST(tty_text_shows_what_is_not_utf8_as_bytes)
 	CHECK("a\xff"
 	      "b",
 		"a\\xffb");
-	CHECK("\xc0\xaf", "\\xc0\\xaf");         /* overlong */
+	CHECK("\xc0\xaf", "\\xc0\\xaf"); /* overlong */
 	CHECK("\xed\xa0\x80", "\\xed\\xa0\\x80"); /* surrogate */
-	CHECK("\xe2\x80", "\\xe2\\x80");         /* cut off */
+	CHECK("\xe2\x80", "\\xe2\\x80"); /* cut off */
 	CHECK("\xf5\x80\x80\x80", "\\xf5\\x80\\x80\\x80");
 }
 END_TEST
@@ -79,9 +79,11 @@ START_TEST(tty_text_leaves_plain_text_alone)
 {
 	CHECK("", "");
 	CHECK("%s%n plain text", "%s%n plain text");
-	CHECK("\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80 \xe4\xb8\xad", "\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80 \xe4\xb8\xad");
+	CHECK("\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80 \xe4\xb8\xad",
+		"\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80 \xe4\xb8\xad");
 }
 END_TEST
 
-UNIT_MAIN("tty_text", tty_text_shows_control_characters_as_bytes, tty_text_shows_what_reorders_or_hides_text_as_bytes,
-	tty_text_shows_what_is_not_utf8_as_bytes, tty_text_cannot_be_imitated, tty_text_leaves_plain_text_alone)
+UNIT_MAIN("tty_text", tty_text_shows_control_characters_as_bytes,
+	tty_text_shows_what_reorders_or_hides_text_as_bytes, tty_text_shows_what_is_not_utf8_as_bytes,
+	tty_text_cannot_be_imitated, tty_text_leaves_plain_text_alone)

@@ -130,7 +130,8 @@ END_TEST
 
 START_TEST(unitfile_ends_every_word_where_the_text_ends)
 {
-	static const char *const texts[] = {"\\", "a\\", "'", "\"\\", "a='\\x4", "\\u12", "\\U0011", "\\U00110000", "\\ud800"};
+	static const char *const texts[] = {
+		"\\", "a\\", "'", "\"\\", "a='\\x4", "\\u12", "\\U0011", "\\U00110000", "\\ud800"};
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
 		char *text = strdup(texts[i]);
@@ -149,7 +150,8 @@ START_TEST(unitfile_resets_by_an_empty_setting)
 {
 	setup();
 	file("etc/a.env", "F=1\n");
-	read_service("Environment=A=1 B=2\nEnvironmentFile=/etc/a.env\nEnvironment=\nEnvironment=B=3\nEnvironmentFile=\n");
+	read_service("Environment=A=1 "
+		     "B=2\nEnvironmentFile=/etc/a.env\nEnvironment=\nEnvironment=B=3\nEnvironmentFile=\n");
 	ck_assert_ptr_null(world_find(&harvest, "A"));
 	ck_assert_ptr_null(world_find(&harvest, "F"));
 	ck_assert_ptr_null(world_find(&harvest, "NOT"));

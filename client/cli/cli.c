@@ -116,13 +116,13 @@ enum err cli_usage(const struct cli *cli, const char *format, ...)
 	return ERR_USAGE;
 }
 
-void cli_note(const char *format, ...)
+void cli_say(const char *format, ...)
 {
 	BUF_AUTO line = {0};
 	va_list arguments;
 
 	va_start(arguments, format);
-	buf_append_string(&line, "coffer: note: ");
+	buf_append_string(&line, "coffer: ");
 	append_formatted(&line, format, arguments);
 	va_end(arguments);
 	write_line(&line);
@@ -151,8 +151,10 @@ static enum err fail_call(const struct cli *cli, int number)
 {
 	enum err err = err_of(number);
 	const char *text = coffer_error_text(cli->vault, number);
+	/* Where the daemon says more than the error's own sentence, it says what helps as well. */
+	bool has_advice = err_class(err) != ERR_CLASS_LOCAL && strcmp(text, err_text(err)) != 0;
 
-	for (size_t i = 0; i < sizeof(ways_out) / sizeof(ways_out[0]); i++) {
+	for (size_t i = 0; !has_advice && i < sizeof(ways_out) / sizeof(ways_out[0]); i++) {
 		if (ways_out[i].err == err)
 			return cli_fail(cli, err, "%s (%s)", text, ways_out[i].text);
 	}

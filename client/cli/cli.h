@@ -32,8 +32,8 @@ enum err cli_fail(const struct cli *cli, enum err err, const char *format, ...)
 /* The same for a command line that is wrong; the way out is --help.  Returns ERR_USAGE. */
 enum err cli_usage(const struct cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* "coffer: note: text" on standard error. */
-void cli_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* "coffer: text" on standard error, where nothing has failed yet. */
+void cli_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* From here on no other process of this user may look into this one, and it leaves no core dump (P1). */
 void cli_guard(void);

@@ -6,9 +6,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 static void close_fd(const int *fd)
@@ -64,12 +66,32 @@ static enum err read_all(int fd, char *bytes, size_t size, const char **why_out)
 	return OK;
 }
 
-static enum err read_file(struct harvest_file *file, const char **why_out)
+/*
+ * A path that somebody typed may lead through a directory of the very user who is granted the integration;
+ * a symbolic link there would choose which of root's files the vault hands to that user.
+ */
+static int open_without_links(const char *path)
+{
+	struct open_how how = {
+		.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
+		.resolve = RESOLVE_NO_SYMLINKS,
+	};
+
+	return (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
+}
+
+static enum err read_file(struct harvest_file *file, const char *typed, const char **why_out)
 {
 	/* Not blocking: a FIFO must not hold us before it is seen to be one. */
-	FD_AUTO fd = open(file->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	FD_AUTO fd = typed != NULL ? open_without_links(typed)
+				   : open(file->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	struct stat info = {0};
 
+	if (fd < 0 && errno == ELOOP) {
+		*why_out = "the path you gave leads here through a symbolic link; if that is the file you "
+			   "mean, give this path";
+		return ERR_BAD_VALUE;
+	}
 	if (fd < 0) {
 		*why_out = strerrordesc_np(errno);
 		return ERR_NOT_FOUND;
@@ -90,7 +112,8 @@ static enum err read_file(struct harvest_file *file, const char **why_out)
 	return read_all(fd, file->text, file->len, why_out);
 }
 
-enum err harvest_read(struct harvest *harvest, const char *path, struct harvest_file **out)
+static enum err read_into(
+	struct harvest *harvest, const char *path, const char *typed, struct harvest_file **out)
 {
 	struct harvest_file *file = calloc(1, sizeof(*file));
 	char *copy = strdup(path);
@@ -105,12 +128,26 @@ enum err harvest_read(struct harvest *harvest, const char *path, struct harvest_
 	*file = (struct harvest_file){.path = copy, .next = harvest->files};
 	harvest->files = file;
 
-	enum err err = read_file(file, &why);
+	enum err err = read_file(file, typed, &why);
 
 	if (err != OK)
 		harvest_refuse(harvest, NULL, 0, (struct place){.file = copy}, why);
 	else
 		*out = file;
+	return err;
+}
+
+enum err harvest_read(struct harvest *harvest, const char *path, struct harvest_file **out)
+{
+	return read_into(harvest, path, NULL, out);
+}
+
+enum err harvest_read_typed(struct harvest *harvest, const char *typed, struct harvest_file **out)
+{
+	char *whole = realpath(typed, NULL);
+	enum err err = read_into(harvest, whole == NULL ? typed : whole, typed, out);
+
+	free(whole);
 	return err;
 }
 
@@ -150,6 +187,10 @@ void harvest_add(
 {
 	const char *text = objection(key, key_len, &value);
 
+	if (harvest->assignment_count == HARVEST_ASSIGNMENTS_MAX) {
+		harvest_refuse(harvest, NULL, 0, place, "more assignments than an import takes");
+		return;
+	}
 	if (text != NULL) {
 		harvest_refuse(harvest, key, key_len, place, text);
 		return;
@@ -174,6 +215,15 @@ void harvest_refuse(
 	struct harvest *harvest, const char *key, size_t key_len, struct place place, const char *text)
 {
 	size_t count = harvest->problem_count;
+
+	if (count == HARVEST_PROBLEMS_MAX)
+		return;
+	/* Of no key, so that no choice of keys can hide that something is left out here. */
+	if (count == HARVEST_PROBLEMS_MAX - 1) {
+		key = NULL;
+		text = "this line and perhaps more are not taken: mend those above first";
+	}
+
 	struct problem *grown = reallocarray(harvest->problems, count + 1, sizeof(*grown));
 
 	if (grown == NULL) {

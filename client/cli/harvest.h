@@ -12,7 +12,12 @@
 #include "locked.h"
 #include "text.h"
 
-enum { HARVEST_FILE_BYTES_MAX = 1048576 };
+enum {
+	HARVEST_FILE_BYTES_MAX = 1048576,
+	HARVEST_ASSIGNMENTS_MAX =
+		4096, /* far above what an integration may have, and cheap to compare with each other */
+	HARVEST_PROBLEMS_MAX = 200, /* as many as anybody reads; the last says that there are more */
+};
 
 /* Where something stands. */
 struct place {
@@ -62,6 +67,12 @@ void harvest_deinit(struct harvest *harvest);
  * of the harvest as well: NOT_FOUND, BAD_VALUE (not such a file), TOO_LARGE, INTERNAL (no memory).
  */
 enum err harvest_read(struct harvest *harvest, const char *path, struct harvest_file **out);
+
+/*
+ * The same for a path that a person typed: no part of it may be a symbolic link (BAD_VALUE).  The file is
+ * known by its whole path afterwards, because it is noted in the vault and read there from another directory.
+ */
+enum err harvest_read_typed(struct harvest *harvest, const char *typed, struct harvest_file **out);
 
 /* KEY=value at place; an earlier one of the same key is no longer effective.  Judges key and value. */
 void harvest_add(

@@ -5,6 +5,7 @@
  */
 #include "import.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli.h"
@@ -34,7 +35,7 @@ static size_t show_problems(const struct import *import)
 			continue;
 		import_append_place(&place, &problem->place);
 		buf_append_byte(&place, '\0');
-		cli_note("%s: %s", buf_failed(&place) ? "" : place.bytes, problem->text);
+		cli_say("%s: %s", buf_failed(&place) ? "" : place.bytes, problem->text);
 		count++;
 	}
 	return count;
@@ -50,7 +51,7 @@ static enum err gather(struct import *import)
 	if ((path == NULL) == (import->unit == NULL))
 		return cli_usage(cli, "name either a FILE or --unit NAME.service");
 	if (path != NULL) {
-		enum err err = harvest_read(&import->harvest, path, &file);
+		enum err err = harvest_read_typed(&import->harvest, path, &file);
 
 		if (err == OK)
 			dotenv_parse(&import->harvest, file, DOTENV_LIBRARIES);

@@ -93,6 +93,7 @@ static void write_stored(
 {
 	static const char *const members[] = {"version", "state"};
 
+	import->stored++;
 	json_begin_object(&import->w);
 	json_put_string(&import->w, "key", assignment->key);
 	for (size_t i = 0; !import->is_dry && i < sizeof(members) / sizeof(members[0]); i++) {
@@ -128,7 +129,7 @@ static enum err store_all(struct import *import)
 		if (err == OK)
 			write_stored(import, assignment, &reply);
 		else
-			cli_note("%s was not stored, nor were keys after it: import them later with --only",
+			cli_say("%s was not stored, nor were keys after it: import them later with --only",
 				assignment->key);
 		arena_wipe(&arena);
 	}
@@ -162,7 +163,7 @@ static void show_advice(const struct import *import)
 		     "issuer.");
 }
 
-static enum err show_result(struct import *import)
+static enum err show_result(const struct import *import)
 {
 	REPLY_AUTO reply = {0};
 	enum err err = buf_failed(&import->result) ? ERR_INTERNAL : OK;
@@ -185,6 +186,9 @@ enum err import_send(struct import *import)
 
 	json_end_array(&import->w);
 	json_end_object(&import->w);
+
+	if (err != OK && import->stored == 0)
+		return err;
 
 	enum err shown = show_result(import);
 

@@ -23,6 +23,7 @@ struct import {
 	bool is_dry;
 	struct buf result;
 	struct json_writer w;
+	size_t stored;
 };
 
 /* True when the key is to be taken (--only). */

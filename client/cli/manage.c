@@ -91,6 +91,21 @@ static enum err run_command(struct cli *cli, int argc, char **argv, int words_at
 	return err;
 }
 
+/* coffer help, coffer help NOUN, coffer help NOUN VERB */
+static enum err explain(const struct cli *cli, char **words, size_t count)
+{
+	size_t used = 0;
+	const struct command *command = commands_find(words, count, &used);
+
+	if (command != NULL)
+		help_command(stdout, command);
+	else if (count == 0 || (count == 1 && commands_has_noun(words[0])))
+		help_overview(stdout, count == 0 ? NULL : words[0]);
+	else
+		return refuse_words(cli, words, count < 2 ? count : 2);
+	return OK;
+}
+
 static enum err run(struct cli *cli, int argc, char **argv)
 {
 	int words_at = find_words(argc, argv);
@@ -109,6 +124,9 @@ static enum err run(struct cli *cli, int argc, char **argv)
 	}
 	while (words_at + (int)count < argc && count < 2 && !is_option(argv[words_at + (int)count]))
 		count++;
+	if (count > 0 && strcmp(argv[words_at], "help") == 0)
+		return explain(
+			cli, argv + words_at + 1, words_at + 1 < argc ? (size_t)(argc - words_at - 1) : 0);
 	cli->command = commands_find(argv + words_at, count, &used);
 	if (cli->command != NULL)
 		return run_command(cli, argc, argv, words_at, (int)used);

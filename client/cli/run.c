@@ -67,7 +67,7 @@ static const struct {
 	{COFFER_DENIED,
 		"`coffer whoami` shows how the daemon sees this process; an administrator can add a grant"},
 	{COFFER_NOT_FOUND, "a key that may be without a value is named by --optional"},
-	{COFFER_SUSPENDED, "an administrator can resume it"},
+	{COFFER_SUSPENDED, "an administrator has suspended it"},
 	{COFFER_UNREACHABLE, "is cofferd running?  --wait SECONDS waits for it"},
 	{COFFER_SEALED, "an administrator must unseal it; --wait SECONDS waits for that"},
 	{COFFER_BUSY, "try again, or let --wait SECONDS do that"},

@@ -77,7 +77,7 @@ static void note_odd_value(const struct secret *value)
 		size_t len = strlen(odd[i].start);
 
 		if (value->len >= len && memcmp(value->bytes, odd[i].start, len) == 0)
-			cli_note("%s", odd[i].note);
+			cli_say("note: %s", odd[i].note);
 	}
 }
 

@@ -92,7 +92,7 @@ static enum err add_line(struct libscols_table *table, const struct reply *reply
 enum err table_print(const struct reply *reply, const struct json_token *array, const struct column *columns)
 {
 	if (array == NULL || array->type != JSON_ARRAY || array->count == 0) {
-		fputs("none\n", stderr);
+		puts("none");
 		return OK;
 	}
 

@@ -19,7 +19,7 @@ struct column {
 /* Colours belong on a terminal, and nowhere where NO_COLOR is set. */
 bool table_has_colours(void);
 
-/* An array of objects as an aligned table on standard output; array NULL or empty: "none" on standard error. */
+/* An array of objects as an aligned table on standard output; array NULL or empty: "none". */
 enum err table_print(const struct reply *reply, const struct json_token *array, const struct column *columns);
 
 /* One object, a line per member that is there.  Lines of a text with several are indented. */

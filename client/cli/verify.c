@@ -197,7 +197,8 @@ enum err verify_run(struct cli *cli)
 	if (verify.count == 0)
 		return cli_fail(cli, ERR_BAD_VALUE, "no records");
 	if (verify.wanted != NULL && !verify.has_wanted)
-		return cli_fail(cli, ERR_BAD_VALUE, "no record has the hash of --head: the end was cut off, or it is another chain");
+		return cli_fail(cli, ERR_BAD_VALUE,
+			"no record has the hash of --head: the end was cut off, or it is another chain");
 	show(cli, &verify);
 	return OK;
 }

@@ -19,7 +19,7 @@ struct verify {
 	uint64_t first; /* number of the first record */
 	uint64_t last;
 	unsigned char head[RECORD_HASH_BYTES]; /* hash of the last record */
-	const char *wanted;                    /* hex of a hash that must come, or NULL; not owned */
+	const char *wanted; /* hex of a hash that must come, or NULL; not owned */
 	bool has_wanted;
 	char why[200]; /* what is wrong, after a failure */
 };

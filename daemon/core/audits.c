@@ -6,18 +6,24 @@
 #include <string.h>
 
 #include "base64.h"
+#include "frame.h"
 
-enum { RECORDS_DEFAULT = 100, RECORDS_MAX = 1000 };
+/* A page ends early when its records are long: whoever pages by `last` misses nothing. */
+enum { RECORDS_DEFAULT = 100, RECORDS_MAX = 1000, PAGE_BYTES_MAX = REPLY_BYTES_MAX / 2 };
 
 struct listing {
 	struct call *call;
 	uint64_t last;
+	bool is_full;
 };
 
 static enum err on_record(void *arg, const struct record *record)
 {
 	struct listing *listing = arg;
 
+	listing->is_full = listing->call->result.len > PAGE_BYTES_MAX;
+	if (listing->is_full)
+		return ERR_TOO_LARGE; /* ends the walk */
 	record_write(&listing->call->w, record);
 	listing->last = record->seq;
 	return OK;
@@ -28,7 +34,9 @@ static int64_t time_field(const struct request *request, enum field field)
 	char text[33] = "";
 	int64_t time_ms = 0;
 
-	return request_text(request, field, text, sizeof(text)) && text_time(text, strlen(text), &time_ms) ? time_ms : 0;
+	return request_text(request, field, text, sizeof(text)) && text_time(text, strlen(text), &time_ms)
+		       ? time_ms
+		       : 0;
 }
 
 /* The head tells a cut tail to whoever remembers an older one. */
@@ -52,6 +60,8 @@ enum err handle_audit_list(struct call *call)
 	char integration[INTEGRATION_NAME_BYTES_MAX + 1] = "", outcome[33] = "", kind[33] = "";
 	int64_t limit = request_count(request, FIELD_LIMIT, RECORDS_DEFAULT);
 
+	if (request_count(request, FIELD_UID, 0) > UINT32_MAX)
+		return call_refuse(call, ERR_BAD_VALUE, "uid out of range", "uid is at most 4294967295");
 	filter.after = (uint64_t)request_count(request, FIELD_AFTER, 0);
 	filter.limit = (uint64_t)(limit < RECORDS_MAX ? limit : RECORDS_MAX);
 	filter.since_ms = time_field(request, FIELD_SINCE);
@@ -70,6 +80,8 @@ enum err handle_audit_list(struct call *call)
 
 	enum err err = store_audit_each(call->core->store, &filter, on_record, &listing);
 
+	if (listing.is_full)
+		err = OK;
 	json_end_array(&call->w);
 	json_put_integer(&call->w, "last", (int64_t)listing.last);
 	write_head(call);

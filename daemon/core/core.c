@@ -141,7 +141,11 @@ static enum err run_own(struct core *core, own_work_fn *work, void *arg)
 
 static enum err record_daemon(struct core *core, void *arg)
 {
-	struct record record = {.time_ms = clock_wall_ms(), .repeats = 1, .uid = geteuid(), .gid = getegid(), .pid = getpid()};
+	struct record record = {.time_ms = clock_wall_ms(),
+		.repeats = 1,
+		.uid = geteuid(),
+		.gid = getegid(),
+		.pid = getpid()};
 
 	snprintf(record.kind, sizeof(record.kind), "%s", (const char *)arg);
 	snprintf(record.outcome, sizeof(record.outcome), "ok");
@@ -150,6 +154,8 @@ static enum err record_daemon(struct core *core, void *arg)
 
 enum err core_record_daemon(struct core *core, const char *kind)
 {
+	if (turn_is_open(&core->turn))
+		turn_end(&core->turn); /* its requests came before */
 	return run_own(core, record_daemon, (void *)(uintptr_t)kind);
 }
 
@@ -177,11 +183,19 @@ void core_tick(struct core *core, bool shutting_down)
 	int64_t now_ms = clock_wall_ms();
 	struct tick tick = {.now_ms = now_ms, .before_ms = now_ms - core->limits->refusal_window_ms};
 
+	if (shutting_down && turn_is_open(&core->turn))
+		turn_end(&core->turn); /* no loop is left to do it */
 	if (core->store == NULL || turn_is_open(&core->turn))
 		return;
 	if (shutting_down)
 		tick.before_ms = INT64_MAX;
-	tick.must_expire = now_ms - core->results_expired_ms > RESULT_SWEEP_MS || now_ms < core->results_expired_ms;
+	tick.must_expire =
+		now_ms - core->results_expired_ms > RESULT_SWEEP_MS || now_ms < core->results_expired_ms;
+
+	if (now_ms < core->ticked_ms)
+		tick.before_ms =
+			INT64_MAX; /* the clock was set back: windows of the future would never close */
+	core->ticked_ms = now_ms;
 
 	enum err err = run_own(core, work_tick, &tick);
 
@@ -189,4 +203,7 @@ void core_tick(struct core *core, bool shutting_down)
 		log_warning("housekeeping of the store failed: %s", err_word(err));
 	else if (tick.must_expire)
 		core->results_expired_ms = now_ms;
+	turn_checkpoint(core);
+	if (store_is_broken(core->store) && core->broken != NULL)
+		core->broken(core->broken_arg);
 }

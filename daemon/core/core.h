@@ -18,10 +18,10 @@ struct core;
 
 struct core_options {
 	const struct config_limits *limits; /* not owned; until core_set_limits */
-	const struct roles *roles;          /* not owned; until core_set_roles */
-	struct store *store;                /* owned from a successful core_new on; NULL when sealed */
-	struct keys *keys;                  /* the same */
-	const char *sealed_reason;          /* a constant: why the vault serves nothing; NULL when it serves */
+	const struct roles *roles; /* not owned; until core_set_roles */
+	struct store *store; /* owned from a successful core_new on; NULL when sealed */
+	struct keys *keys; /* the same */
+	const char *sealed_reason; /* a constant: why the vault serves nothing; NULL when it serves */
 	bool may_swap;
 };
 
@@ -36,7 +36,7 @@ void core_set_limits(struct core *core, const struct config_limits *limits);
 typedef size_t core_connections_fn(void *arg);
 void core_set_connections(struct core *core, core_connections_fn *fn, void *arg);
 
-/* Called once when the store failed in a way that only a restart can mend. */
+/* Called, maybe again and again, when the store failed in a way that only a restart can mend. */
 typedef void core_broken_fn(void *arg);
 void core_set_broken(struct core *core, core_broken_fn *fn, void *arg);
 

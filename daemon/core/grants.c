@@ -100,7 +100,8 @@ static enum err take_user(struct call *call, struct store_grant *grant)
 	if (users_uid(grant->user, &grant->uid) != OK)
 		return call_refuse(call, ERR_BAD_VALUE, "no such user", "no such user on this host");
 	if (grant->uid == OVERFLOW_ID || grant->uid == (uint32_t)-1)
-		return call_refuse(call, ERR_BAD_VALUE, "the overflow user", "this user stands for nobody in particular and is never granted anything");
+		return call_refuse(call, ERR_BAD_VALUE, "the overflow user",
+			"this user stands for nobody in particular and is never granted anything");
 	call_subject(call, "uid=%u", grant->uid);
 	return OK;
 }
@@ -114,7 +115,8 @@ static enum err take_group(struct call *call, struct store_grant *grant)
 	if (users_gid(grant->group, &grant->gid) != OK)
 		return call_refuse(call, ERR_BAD_VALUE, "no such group", "no such group on this host");
 	if (grant->gid == OVERFLOW_ID || grant->gid == (uint32_t)-1)
-		return call_refuse(call, ERR_BAD_VALUE, "the overflow group", "this group stands for nobody in particular and is never granted anything");
+		return call_refuse(call, ERR_BAD_VALUE, "the overflow group",
+			"this group stands for nobody in particular and is never granted anything");
 	call_subject(call, "gid=%u", grant->gid);
 	return OK;
 }
@@ -136,8 +138,9 @@ static enum err on_compared(void *arg, const struct store_grant *other)
 	const struct store_grant *grant = comparing->grant;
 
 	comparing->count++;
-	if (grant->has_uid == other->has_uid && grant->uid == other->uid && grant->has_gid == other->has_gid &&
-		grant->gid == other->gid && texts_equal(grant->unit, other->unit))
+	if (grant->has_uid == other->has_uid && grant->uid == other->uid &&
+		grant->has_gid == other->has_gid && grant->gid == other->gid &&
+		texts_equal(grant->unit, other->unit))
 		comparing->is_there = true;
 	return OK;
 }
@@ -148,9 +151,11 @@ static enum err check_new(struct call *call, const struct store_grant *grant)
 	enum err err = store_grant_of(call->core->store, grant->integration_id, on_compared, &comparing);
 
 	if (err == OK && comparing.is_there)
-		return call_refuse(call, ERR_CONFLICT, "the same grant exists", "the same grant exists already");
+		return call_refuse(
+			call, ERR_CONFLICT, "the same grant exists", "the same grant exists already");
 	if (err == OK && comparing.count >= GRANTS_PER_INTEGRATION)
-		return call_refuse(call, ERR_TOO_LARGE, "limit of grants", "an integration has at most 64 grants; grant a group instead");
+		return call_refuse(call, ERR_TOO_LARGE, "limit of grants",
+			"an integration has at most 64 grants; grant a group instead");
 	return err;
 }
 
@@ -197,7 +202,8 @@ enum err handle_grant_remove(struct call *call)
 	call->record.object = id;
 	err = store_grant_remove(call->core->store, integration.id, id);
 	if (err == ERR_NOT_FOUND)
-		return call_refuse(call, err, "no such grant of this integration", "this integration has no grant of this number; see coffer grant list");
+		return call_refuse(call, err, "no such grant of this integration",
+			"this integration has no grant of this number; see coffer grant list");
 	if (err != OK)
 		return err;
 	json_begin_object(&call->w);

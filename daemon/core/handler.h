@@ -13,10 +13,9 @@
 struct turn {
 	struct exchange *first;
 	struct exchange *last;
-	bool has_begun;         /* the store's transaction is open */
-	enum err failure;       /* not OK: the transaction is lost, nobody of this turn gets what was prepared */
+	bool has_begun; /* the store's transaction is open */
+	enum err failure; /* not OK: the transaction is lost, nobody of this turn gets what was prepared */
 	struct chain chain_before;
-	bool must_checkpoint;   /* something was shredded (P10) */
 };
 
 struct core {
@@ -27,17 +26,19 @@ struct core {
 	const char *sealed_reason;
 	struct store_state state; /* vault_id and the like, as read at start */
 	struct chain chain;
-	struct arena arena;       /* plaintext of the request at hand */
-	struct pool *replies;     /* replies that hold values */
+	struct arena arena; /* plaintext of the request at hand */
+	struct pool *replies; /* replies that hold values */
 	struct rates *rates;
-	struct request request;   /* the request at hand */
+	struct request request; /* the request at hand */
 	struct turn turn;
+	bool must_checkpoint; /* something was shredded and the write-ahead log may still hold it (P10) */
 	int64_t started_ms;
 	uint64_t undelivered;
 	core_connections_fn *connections;
 	void *connections_arg;
 	core_broken_fn *broken;
 	void *broken_arg;
+	int64_t ticked_ms; /* wall clock of the last tick */
 	int64_t results_expired_ms; /* when old results were last dropped */
 	char subject[RECORD_SUBJECT_BYTES_MAX]; /* record.subject of the request at hand */
 };
@@ -51,15 +52,15 @@ struct call {
 	const struct request *request;
 	const struct request_info *info; /* NULL: the method is unknown */
 	int64_t now_ms;
-	struct buf result;      /* JSON text of the result; never with a value */
-	struct json_writer w;   /* writes result */
-	struct record record;   /* what the audit record will say, apart from outcome and numbering */
+	struct buf result; /* JSON text of the result; never with a value */
+	struct json_writer w; /* writes result */
+	struct record record; /* what the audit record will say, apart from outcome and numbering */
 	int64_t retry_after_ms; /* with RATE_LIMITED and BUSY */
-	const char *detail;     /* on a refusal: told to the caller; names things of ours only */
+	const char *detail; /* on a refusal: told to the caller; names things of ours only */
 	char detail_store[256];
 	struct pool_block secret_block; /* a fetch's whole reply line, secret_len bytes of it */
 	size_t secret_len;
-	bool must_checkpoint;   /* the reply waits for a truncating checkpoint (P10) */
+	bool must_checkpoint; /* the reply waits for a truncating checkpoint (P10) */
 };
 
 typedef enum err handler_fn(struct call *call);
@@ -76,6 +77,36 @@ __attribute__((format(printf, 2, 3))) void call_subject(struct call *call, const
 
 /* Refuses: reason goes into the audit record (a constant), detail (may be NULL) to the caller. */
 enum err call_refuse(struct call *call, enum err err, const char *reason, const char *detail);
+
+/* ---- turn.c: for dispatch.c and the daemon's own records ---- */
+
+struct core *turn_core(struct turn *turn);
+
+/* Opens the turn's transaction unless it is open. */
+enum err turn_begin(struct core *core);
+
+/* After any error: is there still a transaction to go on in?  If not, the turn has failed with it. */
+void turn_check(struct core *core, enum err err);
+
+/* The exchange waits for the turn's end. */
+void turn_enqueue(struct turn *turn, struct exchange *exchange);
+
+/* Folds the write-ahead log when something shredded may still be in it (P10). */
+void turn_checkpoint(struct core *core);
+
+/* ---- replies.c ---- */
+
+void reply_write_error(struct exchange *exchange, enum err err, const char *detail, int64_t retry_after_ms);
+void reply_write_result(struct call *call);
+
+/* The reply of a fetch was written by its handler, straight into the locked block. */
+void reply_take_secret(struct call *call);
+
+/* What a failing store means to this caller: a fetch or a refusal that cannot be recorded does not happen. */
+enum err reply_store_failure(const struct exchange *exchange, enum err err);
+
+/* What is told instead of a refusal that has no record; the one that the store failed keeps its name. */
+enum err reply_unrecorded(const struct exchange *exchange, enum err refused);
 
 /* ---- trail.c: the audit record of what happened (P4) ---- */
 
@@ -101,8 +132,8 @@ struct integration {
 	uint64_t dek_generation;
 	unsigned char dek[WRAPPED_KEY_BYTES];
 	size_t dek_len;
-	int64_t expires_ms;  /* 0: never */
-	int64_t rate_limit;  /* fetches a minute; 0: the configured default */
+	int64_t expires_ms; /* 0: never */
+	int64_t rate_limit; /* fetches a minute; 0: the configured default */
 };
 
 /* By name; sets record.integration.  ERR_NOT_FOUND is the caller's to word. */

@@ -9,7 +9,6 @@
 
 #include "users.h"
 
-
 /* ---- writing ---- */
 
 static void write_person(struct json_writer *w, const char *key, uint32_t uid)
@@ -42,8 +41,8 @@ static void write_record(struct json_writer *w, const struct store_integration *
 
 static void write_summary(struct json_writer *w, const struct store_integration *integration)
 {
-	static const enum field fields[] = {FIELD_TITLE, FIELD_OWNER, FIELD_CONTACT, FIELD_ENVIRONMENT, FIELD_ACCESS,
-		FIELD_ROTATE_AFTER, FIELD_EXPIRES_AT, FIELD_LABELS};
+	static const enum field fields[] = {FIELD_TITLE, FIELD_OWNER, FIELD_CONTACT, FIELD_ENVIRONMENT,
+		FIELD_ACCESS, FIELD_ROTATE_AFTER, FIELD_EXPIRES_AT, FIELD_LABELS};
 
 	json_begin_object(w);
 	json_put_string(w, "name", integration->name);
@@ -104,7 +103,8 @@ enum err integration_find(struct call *call, enum field field, struct integratio
 	enum err err = integration_load(call, name, out);
 
 	if (err == ERR_NOT_FOUND)
-		return call_refuse(call, err, "no such integration", "no such integration; see coffer integration list");
+		return call_refuse(
+			call, err, "no such integration", "no such integration; see coffer integration list");
 	return err;
 }
 
@@ -149,7 +149,8 @@ static enum err check_room(struct call *call)
 	enum err err = store_counts(call->core->store, &counts);
 
 	if (err == OK && (int64_t)counts.integrations >= call->core->limits->integrations)
-		return call_refuse(call, ERR_TOO_LARGE, "limit of integrations", "the vault holds as many integrations as [limits] integrations allows");
+		return call_refuse(call, ERR_TOO_LARGE, "limit of integrations",
+			"the vault holds as many integrations as [limits] integrations allows");
 	return err;
 }
 
@@ -164,8 +165,12 @@ static enum err write_changed(struct call *call, const struct store_integration 
 
 enum err handle_integration_add(struct call *call)
 {
-	struct store_integration integration = {.state = "active", .dek_generation = 1, .created_ms = call->now_ms,
-		.changed_ms = call->now_ms, .created_by = call->who->uid, .changed_by = call->who->uid};
+	struct store_integration integration = {.state = "active",
+		.dek_generation = 1,
+		.created_ms = call->now_ms,
+		.changed_ms = call->now_ms,
+		.created_by = call->who->uid,
+		.changed_by = call->who->uid};
 	struct dek_context context = {.generation = 1};
 	unsigned char dek[WRAPPED_KEY_BYTES] = {0};
 	char name[INTEGRATION_NAME_BYTES_MAX + 1] = "";
@@ -236,7 +241,8 @@ static enum err load_whole(struct call *call, struct store_integration *out)
 	enum err err = store_integration_get(call->core->store, name, on_load, &loading);
 
 	if (err == ERR_NOT_FOUND)
-		return call_refuse(call, err, "no such integration", "no such integration; see coffer integration list");
+		return call_refuse(
+			call, err, "no such integration", "no such integration; see coffer integration list");
 	return err;
 }
 

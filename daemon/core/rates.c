@@ -61,7 +61,8 @@ static struct slot *find_slot(struct rates *rates, const unsigned char id[16])
 	return stalest;
 }
 
-bool rates_count(struct rates *rates, const unsigned char id[16], int64_t per_minute, int64_t now_ms, int64_t *retry_ms_out)
+bool rates_count(struct rates *rates, const unsigned char id[16], int64_t per_minute, int64_t now_ms,
+	int64_t *retry_ms_out)
 {
 	struct slot *slot = find_slot(rates, id);
 	int64_t age_ms = now_ms - slot->since_ms;

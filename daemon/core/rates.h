@@ -20,6 +20,7 @@ void rates_free(struct rates *rates);
  * Counts one fetch of id (16 random bytes); false when per_minute were counted in this minute already,
  * with the wait until the next one in *retry_ms_out.
  */
-bool rates_count(struct rates *rates, const unsigned char id[16], int64_t per_minute, int64_t now_ms, int64_t *retry_ms_out);
+bool rates_count(struct rates *rates, const unsigned char id[16], int64_t per_minute, int64_t now_ms,
+	int64_t *retry_ms_out);
 
 #endif

@@ -67,7 +67,8 @@ enum err results_find(struct call *call, bool *found_out)
 
 enum err results_keep(struct call *call)
 {
-	struct store_result result = {.uid = call->who->uid, .method = call->info->method, .time_ms = call->now_ms};
+	struct store_result result = {
+		.uid = call->who->uid, .method = call->info->method, .time_ms = call->now_ms};
 	char id[REQUEST_ID_TEXT] = "";
 
 	if (!request_text(call->request, FIELD_REQUEST_ID, id, sizeof(id)))

@@ -19,7 +19,8 @@ static bool speaks_our_protocol(const struct request *request)
 
 	if (list == NULL)
 		return true;
-	for (const struct json_token *t = json_first(&request->doc, list); t != NULL; t = json_next(&request->doc, list, t)) {
+	for (const struct json_token *t = json_first(&request->doc, list); t != NULL;
+		t = json_next(&request->doc, list, t)) {
 		int64_t version = 0;
 
 		if (json_integer(&request->doc, t, &version) == OK && version == PROTOCOL_VERSION)
@@ -50,7 +51,8 @@ enum err handle_hello(struct call *call)
 
 	if (!speaks_our_protocol(call->request)) {
 		call->exchange->reply.must_close = true;
-		return call_refuse(call, ERR_UNSUPPORTED, "no common protocol version", "this daemon speaks protocol version 1");
+		return call_refuse(call, ERR_UNSUPPORTED, "no common protocol version",
+			"this daemon speaks protocol version 1");
 	}
 	json_begin_object(w);
 	json_put_integer(w, "protocol", PROTOCOL_VERSION);
@@ -70,7 +72,8 @@ enum err handle_hello(struct call *call)
 
 static const char *duty_word(enum request_duty duty)
 {
-	static const char *const words[] = {[DUTY_READ] = "read", [DUTY_FETCH] = "fetch", [DUTY_CHANGE] = "change"};
+	static const char *const words[] = {
+		[DUTY_READ] = "read", [DUTY_FETCH] = "fetch", [DUTY_CHANGE] = "change"};
 
 	return words[duty];
 }
@@ -159,7 +162,8 @@ static void write_groups(struct call *call)
 
 struct granted {
 	struct call *call;
-	char last[INTEGRATION_NAME_BYTES_MAX + 1]; /* grants come by name: equal neighbours are one integration */
+	char last[INTEGRATION_NAME_BYTES_MAX +
+		  1]; /* grants come by name: equal neighbours are one integration */
 };
 
 static enum err on_grant_of_caller(void *arg, const struct store_grant *grant)
@@ -168,7 +172,8 @@ static enum err on_grant_of_caller(void *arg, const struct store_grant *grant)
 	struct grant_rule rule = {grant->has_uid, grant->uid, grant->has_gid, grant->gid, grant->unit};
 	const char *reason = NULL;
 
-	if (strcmp(granted->last, grant->integration) == 0 || !policy_grant_matches(&rule, granted->call->who, &reason))
+	if (strcmp(granted->last, grant->integration) == 0 ||
+		!policy_grant_matches(&rule, granted->call->who, &reason))
 		return OK;
 	snprintf(granted->last, sizeof(granted->last), "%s", grant->integration);
 	json_write_string(&granted->call->w, grant->integration);
@@ -249,7 +254,8 @@ static enum err write_counts(struct call *call)
 	json_put_integer(w, "audit_records", (int64_t)counts.audit_records);
 	json_put_integer(w, "undelivered", (int64_t)call->core->undelivered);
 	if (call->core->connections != NULL)
-		json_put_integer(w, "connections", (int64_t)call->core->connections(call->core->connections_arg));
+		json_put_integer(
+			w, "connections", (int64_t)call->core->connections(call->core->connections_arg));
 	json_end_object(w);
 	return OK;
 }
@@ -285,7 +291,8 @@ enum err handle_session_prove(struct call *call)
 	if (strlen(exchange->challenge) != 32 || !bytes_equal(nonce, exchange->challenge, 32))
 		return call_refuse(call, ERR_DENIED, "wrong answer to the challenge", NULL);
 
-	enum err err = peer_prove(call->who, exchange->cred_pid, exchange->cred_uid, exchange->cred_gid); /* P9 */
+	enum err err =
+		peer_prove(call->who, exchange->cred_pid, exchange->cred_uid, exchange->cred_gid); /* P9 */
 
 	if (err != OK)
 		return call_refuse(call, err, "the challenge was answered by another process", NULL);

@@ -35,7 +35,8 @@ enum err trail_append(struct core *core, struct record *record)
 enum err trail_refuse(struct core *core, struct record *record, enum err err)
 {
 	uint32_t count = 0;
-	enum err bumped = store_refusal_bump(core->store, record->uid, err_word(err), record->time_ms, &count);
+	enum err bumped =
+		store_refusal_bump(core->store, record->uid, err_word(err), record->time_ms, &count);
 
 	if (bumped != OK || count > 1)
 		return bumped;
@@ -61,7 +62,7 @@ static enum err on_window(void *arg, const struct store_refusal *refusal)
 	struct window_list *list = arg;
 
 	if (list->count == WINDOWS_AT_ONCE)
-		return OK; /* the next tick takes them */
+		return OK; /* the next round takes them */
 
 	struct window *window = &list->entries[list->count++];
 
@@ -90,9 +91,14 @@ static enum err close_window(struct core *core, const struct window *window, int
 enum err trail_close_windows(struct core *core, int64_t before_ms, int64_t now_ms)
 {
 	struct window_list list = {.count = 0};
-	enum err err = store_refusal_each(core->store, before_ms, on_window, &list);
+	enum err err = OK;
 
-	for (size_t i = 0; err == OK && i < list.count; i++)
-		err = close_window(core, &list.entries[i], now_ms);
+	/* What is closed is gone from the next round. */
+	do {
+		list.count = 0;
+		err = store_refusal_each(core->store, before_ms, on_window, &list);
+		for (size_t i = 0; err == OK && i < list.count; i++)
+			err = close_window(core, &list.entries[i], now_ms);
+	} while (err == OK && list.count == WINDOWS_AT_ONCE);
 	return err;
 }

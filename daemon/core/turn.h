@@ -23,9 +23,9 @@ struct turn;
 struct reply {
 	char *bytes; /* one line with its newline */
 	size_t len;
-	bool is_secret;          /* block holds it: the connector must be alive when it is written; give it back wiped */
+	bool is_secret; /* block holds it: the connector must be alive when it is written; give it back wiped */
 	struct pool_block block; /* when is_secret */
-	bool must_close;         /* after it has been written */
+	bool must_close; /* after it has been written */
 };
 
 struct exchange;
@@ -36,10 +36,10 @@ typedef void exchange_deliver_fn(struct exchange *exchange);
  * called.  in: principal, deliver, conn_* · out: reply.
  */
 struct exchange {
-	struct principal *principal;   /* not const: session.prove completes it */
+	struct principal *principal; /* not const: session.prove completes it */
 	exchange_deliver_fn *deliver;
-	const char *challenge;         /* 32 hex digits of this connection for session.prove, or NULL */
-	bool has_credentials;          /* SCM_CREDENTIALS came with this line */
+	const char *challenge; /* 32 hex digits of this connection for session.prove, or NULL */
+	bool has_credentials; /* SCM_CREDENTIALS came with this line */
 	pid_t cred_pid;
 	uid_t cred_uid;
 	gid_t cred_gid;
@@ -50,7 +50,8 @@ struct exchange {
 	size_t id_len;
 	enum err err;
 	enum request_duty duty;
-	bool needs_checkpoint;
+	bool saw_store; /* its answer tells what is in the store */
+	bool needs_checkpoint; /* its answer waits for a truncating checkpoint (P10) */
 };
 
 /* Does the work inside the turn's transaction and prepares exchange->reply.  line is in locked memory; it is wiped. */
@@ -58,6 +59,9 @@ void turn_handle(struct turn *turn, struct exchange *exchange, char *line, size_
 
 /* A line that cannot even be handed over (too long, cut off): recorded, and a reply prepared, like any refusal. */
 void turn_refuse(struct turn *turn, struct exchange *exchange, enum err err, const char *detail);
+
+/* Leaves no piece of a line in registers and dead stack frames: for net, which moves incomplete lines about (P1). */
+void turn_forget(void);
 
 /* True when exchanges wait for turn_end. */
 bool turn_is_open(const struct turn *turn);
@@ -67,7 +71,8 @@ void turn_end(struct turn *turn);
 void reply_clear(struct core *core, struct reply *reply);
 
 /* What net asks about a principal. */
-bool core_is_known(struct core *core, const struct principal *principal);  /* has a role or a grant that could match */
+bool core_is_known(
+	struct core *core, const struct principal *principal); /* has a role or a grant that could match */
 bool core_is_privileged(struct core *core, const struct principal *principal); /* admin */
 /* The reply of a secret could not be handed to a live process any more: recorded in the next turn. */
 void core_note_undelivered(struct core *core, const struct principal *principal);

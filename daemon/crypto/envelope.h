@@ -34,20 +34,20 @@ size_t envelope_class(size_t len);
 struct dek;
 
 /* ERR_STORAGE: the wrapped key does not open in this context (damaged or moved).  ERR_BUSY: 64 are open. */
-enum err dek_open(const struct keys *keys, const struct dek_context *context, const unsigned char *wrapped, size_t len,
-	struct dek **out);
+enum err dek_open(const struct keys *keys, const struct dek_context *context, const unsigned char *wrapped,
+	size_t len, struct dek **out);
 void dek_close(struct dek *dek); /* wipes; NULL is fine */
 
 /* out has room for ENVELOPE_OVERHEAD + envelope_class(len).  scratch: locked memory of at least the class. */
-enum err envelope_seal(const struct dek *dek, const struct value_context *context, const unsigned char *value, size_t len,
-	unsigned char *scratch, unsigned char *out, size_t *out_len);
+enum err envelope_seal(const struct dek *dek, const struct value_context *context, const unsigned char *value,
+	size_t len, unsigned char *scratch, unsigned char *out, size_t *out_len);
 
 /*
  * Opens into out (locked memory, at least sealed_len bytes); *len_out is the value's length.
  * ERR_STORAGE for every kind of failure; nothing of the plaintext stays in out then.
  */
-enum err envelope_open(const struct dek *dek, const struct value_context *context, const unsigned char *sealed,
-	size_t sealed_len, unsigned char *out, size_t *len_out);
+enum err envelope_open(const struct dek *dek, const struct value_context *context,
+	const unsigned char *sealed, size_t sealed_len, unsigned char *out, size_t *len_out);
 
 /* Runs libc copies and stack wipes so that no register or dead stack frame keeps a piece of a value (P1). */
 void scrub_registers_and_stack(void);

@@ -18,7 +18,7 @@ enum {
 	VAULT_ID_BYTES = 16,
 	MAC_BYTES = 32,
 	WRAPPED_KEY_BYTES = 1 + 24 + 32 + KEY_BYTES + 16, /* a sealed record of one key, unpadded */
-	ROOT_KEY_TEXT_BYTES = 128,                        /* room for root_key_format and its NUL */
+	ROOT_KEY_TEXT_BYTES = 128, /* room for root_key_format and its NUL */
 	RECOVERY_BOX_BYTES = KEY_BYTES + 48,
 	RECOVERY_TEXT_BYTES = 160,
 	RECOVERY_FINGERPRINT_BYTES = 17,
@@ -86,7 +86,8 @@ void keys_hold(const struct keys *keys);
 void keys_release(const struct keys *keys);
 
 /* BLAKE2b-256 keyed with MAC, over a label and bytes. */
-void keys_mac(const struct keys *keys, const char *label, const void *bytes, size_t len, unsigned char out[MAC_BYTES]);
+void keys_mac(const struct keys *keys, const char *label, const void *bytes, size_t len,
+	unsigned char out[MAC_BYTES]);
 
 /* ---- data keys ---- */
 
@@ -96,6 +97,7 @@ struct dek_context {
 };
 
 /* A new random data key, wrapped. */
-enum err keys_new_dek(const struct keys *keys, const struct dek_context *context, unsigned char out[WRAPPED_KEY_BYTES]);
+enum err keys_new_dek(
+	const struct keys *keys, const struct dek_context *context, unsigned char out[WRAPPED_KEY_BYTES]);
 
 #endif

@@ -1,9 +1,9 @@
 /*
  * Accepts within limits and shares.
  *
- * P8: a flood of connections meets, in this order, the total, the kernel's word on the caller, its uid's share and,
- * when descriptors end, a spare one; each time it costs its sender a closed connection, and none of it makes the
- * loop spin.  Who calls is auth's word (P9), what connections do is conn.c's.
+ * P8: a flood of connections meets, in this order, the total, the kernel's word on the caller, its uid's
+ * share and, when descriptors end, a spare one; each time it costs its sender a closed connection, and
+ * none of it makes the loop spin.  Who calls is auth's word (P9), what connections do is conn.c's.
  */
 #include "acceptor.h"
 

@@ -1,9 +1,9 @@
 /*
  * The life of a connection: its exchange with core, the reply, the end; the reading side is reader.c's.
  *
- * P8: who does not read its reply, or sends three malformed lines, is closed.  P1: a reply goes back wiped however its
- * delivery ends.  P9: a value is written only while the process that connected lives.  The loop's events are
- * changed only off the fast path, which is line in, reply out, in one turn.
+ * P8: who does not read its reply, or sends three malformed lines, is closed.  P1: a reply goes back wiped
+ * however its delivery ends.  P9: a value is written only while the process that connected lives.  The
+ * loop's events are changed only off the fast path, which is line in, reply out, in one turn.
  */
 #include "conn.h"
 

@@ -48,15 +48,15 @@ struct conn {
 };
 
 /*
- * Takes over a connected socket, its principal and the share it was given on OK; ERR_INTERNAL leaves all three to
- * the caller.
+ * Takes over a connected socket, its principal and the share it was given on OK; ERR_INTERNAL leaves all
+ * three to the caller.
  */
 enum err conn_new(struct conn_set *set, int fd, struct principal *principal);
 
 /* A line for core, in locked memory; wiped when this returns. */
 void conn_hand_over(struct conn *conn, char *line, size_t len);
 
-/* Core is told why nothing that the peer sent, or may still send, is looked at; the end comes after the reply. */
+/* Tells core why nothing more of what the peer sends is looked at; the end comes after the reply. */
 void conn_refuse(struct conn *conn, enum err err, const char *detail);
 
 /* Waits for bytes, until a deadline. */
@@ -65,7 +65,7 @@ void conn_read_on(struct conn *conn);
 /* Stops reading; closes now, or after the reply that is under way. */
 void conn_drain(struct conn *conn);
 
-/* Closes; what is left of the reply is wiped.  The memory goes when both the loop and core are done with it. */
+/* Closes and wipes what is left of the reply.  The memory goes when loop and core are done with it. */
 void conn_close(struct conn *conn);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * Everybody connected, and what they share: the read buffer, the limits, the queue of those who sent more than one
- * line at once.
+ * Everybody connected, and what they share: the read buffer, the limits, the queue of those who sent more
+ * than one line at once.
  */
 #ifndef COFFER_NET_CONN_SET_H
 #define COFFER_NET_CONN_SET_H

@@ -1,6 +1,6 @@
 /*
- * Reading with the kernel's word on who wrote the bytes: for kernels without SO_PEERPIDFD, where session.prove
- * needs it (P9).
+ * Reading with the kernel's word on who wrote the bytes: for kernels without SO_PEERPIDFD, where
+ * session.prove needs it (P9).
  */
 #ifndef COFFER_NET_CREDENTIALS_H
 #define COFFER_NET_CREDENTIALS_H

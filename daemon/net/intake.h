@@ -1,6 +1,6 @@
 /*
- * From bytes to lines, in locked memory only (P1).  Fresh bytes land in one buffer that all connections use in
- * turn; what a connection must keep until later moves into a block of the line pool.
+ * From bytes to lines, in locked memory only (P1).  Fresh bytes land in one buffer that all connections
+ * use in turn; what a connection must keep until later moves into a block of the line pool.
  */
 #ifndef COFFER_NET_INTAKE_H
 #define COFFER_NET_INTAKE_H
@@ -41,7 +41,7 @@ enum err intake_cut(struct intake *intake, struct intake_room *room, char **line
 /* Wipes a line of this length and its newline; the line behind it has this limit. */
 void intake_drop(struct intake *intake, struct intake_room *room, size_t line_len, uint32_t next_limit);
 
-/* Ends an event: what is left moves out of the fresh buffer.  ERR_BUSY: no block for it; it is still there. */
+/* Ends an event: what is left moves out of the fresh buffer.  ERR_BUSY: no block; it is still there. */
 enum err intake_keep(struct intake *intake, struct intake_room *room, uid_t uid);
 
 /* Wipes and forgets everything. */

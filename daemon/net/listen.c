@@ -1,11 +1,11 @@
 /*
  * Makes the socket that everybody may connect to and nobody else may replace.
  *
- * P8: the directory belongs to root or to us and nobody else may write to it, so nothing can be put at the path
- * between our steps; nothing but a dead socket of our own is ever removed.  The mode is never wider than 0666, and
- * all of it is in place before listen(2), so nobody connects to half a socket.  Two daemons that start on one vault
- * at once are kept apart by the store's lock, before either comes here.  Who may do what is not the file's mode's
- * business: the kernel says who calls (P9).
+ * P8: the directory belongs to root or to us and nobody else may write to it, so nothing can be put at the
+ * path between our steps; nothing but a dead socket of our own is ever removed.  The mode is never wider
+ * than 0666, and all of it is in place before listen(2), so nobody connects to half a socket.  Two daemons
+ * that start on one vault at once are kept apart by the store's lock, before either comes here.  Who may
+ * do what is not the file's mode's business: the kernel says who calls (P9).
  */
 #include "server.h"
 #include "listen.h"
@@ -128,8 +128,9 @@ static const char *clear_path(const struct place *place)
 }
 
 /*
- * bind(2) gives the file the socket's mode less the umask.  Set before, it cannot be wider than wanted; what the
- * umask took is added before listen(2).  The path is safe to use: only root and we write to its directory.
+ * bind(2) gives the file the socket's mode less the umask.  Set before, it cannot be wider than wanted;
+ * what the umask took is added before listen(2).  The path is safe to use: only root and we write to its
+ * directory.
  */
 static const char *bind_to(int fd, const struct place *place)
 {

@@ -1,13 +1,14 @@
 /*
  * The reading side of a connection: bytes, a line, and the line handed over.
  *
- * P8: a line is stopped at its limit, and what a caller sends ahead waits in its own share of memory.  P1: nothing of
- * one connection stays in the buffer that the next one reads into.  The reply, the deadlines' enforcement and
- * the end are conn.c's; what a line means is core's.
+ * P8: a line is stopped at its limit, and what a caller sends ahead waits in its own share of memory.  P1:
+ * nothing of one connection stays in the buffer that the next one reads into.  The reply, the deadlines'
+ * enforcement and the end are conn.c's; what a line means is core's.
  */
 #include "reader.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/socket.h>
 
 #include "clock.h"
@@ -29,6 +30,14 @@ static enum err cut(struct conn *conn, char **line_out, size_t *len_out)
 	return intake_cut(&conn->intake, &set->room, line_out, len_out);
 }
 
+/* What no JSON text holds or begins with: another protocol's greeting; its sender will not speak ours. */
+static bool is_foreign(const char *line, size_t len)
+{
+	bool has_capital = len > 0 && line[0] >= 'A' && line[0] <= 'Z';
+
+	return has_capital || memchr(line, '\0', len) != NULL;
+}
+
 /* False when there is no complete line to act upon yet. */
 static bool take_line(struct conn *conn)
 {
@@ -42,6 +51,8 @@ static bool take_line(struct conn *conn)
 		conn_refuse(conn, err, "the line is over the limit");
 		return true;
 	}
+	if (is_foreign(line, len))
+		conn->must_close = true;
 	conn_hand_over(conn, line, len);
 	intake_drop(&conn->intake, &conn->set->room, len, (uint32_t)conn->set->limits.line_bytes_stranger);
 	return true;
@@ -63,7 +74,7 @@ static void keep_rest(struct conn *conn)
 
 /* ---- bytes ---- */
 
-/* The peer has finished, or is gone.  A line that was cut off is never executed, but leaves its record (P4). */
+/* The peer has finished, or is gone.  A line that was cut off is recorded (P4), never executed. */
 void reader_lose(struct conn *conn)
 {
 	if (conn->intake.len == 0) {
@@ -119,6 +130,8 @@ void reader_read(struct conn *conn)
 	if (conn->is_closing)
 		return;
 	keep_rest(conn);
+	if (conn->intake.len > 0)
+		turn_forget(); /* P1 */
 	if (conn->state == CONN_READING && is_new && conn->intake.len > 0 && conn->has_spoken)
 		conn->deadline_ms = clock_monotonic_ms() + conn->set->limits.line_ms;
 }

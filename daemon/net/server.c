@@ -1,7 +1,7 @@
 /*
- * Keeps the turn: what arrived in one turn of the loop shares one commit, and replies leave after it (P5).  And
- * the beginning and the end of serving.  Who gets in is acceptor.c's, what connections do is conn.c's, what a line
- * means is core's.
+ * Keeps the turn: what arrived in one turn of the loop shares one commit, and replies leave after it
+ * (P5).  And the beginning and the end of serving.  Who gets in is acceptor.c's, what connections do is
+ * conn.c's, what a line means is core's.
  */
 #include "server.h"
 
@@ -29,6 +29,7 @@ struct server {
 	uv_idle_t awake; /* runs while the next turn has work already */
 	uv_timer_t sweep; /* runs while there are connections */
 	uv_timer_t drain; /* runs while stopping */
+	bool must_sweep;
 	int open_parts; /* the acceptor and the handles above */
 	bool is_stopping;
 	server_stopped_fn *done;
@@ -46,7 +47,7 @@ static void on_sweep(uv_timer_t *handle)
 {
 	struct server *server = handle->data;
 
-	conn_set_sweep(&server->conns, clock_monotonic_ms());
+	server->must_sweep = true;
 	if (server_connection_count(server) == 0)
 		uv_timer_stop(&server->sweep);
 }
@@ -56,6 +57,13 @@ static void on_check(uv_check_t *handle)
 	struct server *server = handle->data;
 	struct conn_set *set = &server->conns;
 
+	/*
+	 * Timers run before the poll phase: after a slow commit they would close clients whose bytes have long
+	 * been waiting in the socket.  Here everything that had arrived has been read.
+	 */
+	if (server->must_sweep)
+		conn_set_sweep(set, clock_monotonic_ms());
+	server->must_sweep = false;
 	conn_set_handle_ready(set);
 	if (turn_is_open(set->turn))
 		turn_end(set->turn);
@@ -179,7 +187,7 @@ static void free_server(struct server **server)
 	server_free(*server);
 }
 
-static enum err start(uv_loop_t *loop, int listen_fd, struct core *core, const struct config_limits *limits,
+enum err server_start(uv_loop_t *loop, int listen_fd, struct core *core, const struct config_limits *limits,
 	bool may_swap, struct server **out)
 {
 	__attribute__((cleanup(free_server))) struct server *server = calloc(1, sizeof(*server));
@@ -200,18 +208,6 @@ static enum err start(uv_loop_t *loop, int listen_fd, struct core *core, const s
 	*out = server;
 	server = NULL;
 	return OK;
-}
-
-enum err server_start(uv_loop_t *loop, int listen_fd, struct core *core, const struct config_limits *limits,
-	struct server **out)
-{
-	return start(loop, listen_fd, core, limits, false, out);
-}
-
-enum err server_start_unlocked(uv_loop_t *loop, int listen_fd, struct core *core,
-	const struct config_limits *limits, struct server **out)
-{
-	return start(loop, listen_fd, core, limits, true, out);
 }
 
 void server_set_limits(struct server *server, const struct config_limits *limits)

@@ -13,26 +13,25 @@
 struct server;
 
 /*
- * Makes our own socket at path: fchmod before bind (0666: the kernel says who calls), a stale socket of ours
- * replaced, anything else there refused, directory checked.  fd_out is listening.  ERR_CONFIG, reason_out a constant.
+ * Makes our own socket at path: fchmod before bind (0666: the kernel says who calls), a stale socket of
+ * ours replaced, anything else there refused, directory checked.  fd_out is listening.  ERR_CONFIG,
+ * reason_out a constant.
  */
 enum err server_listen(const char *path, int *fd_out, const char **reason_out);
 
 /*
- * Starts serving fd on the loop; on OK it is owned.  ERR_CONFIG: not a listening Unix stream socket.  ERR_INTERNAL:
- * out of memory, or it cannot be locked; server_start_unlocked goes on without the lock ([vault] allow_swap).
+ * Starts serving fd on the loop; on OK it is owned.  ERR_CONFIG: not a listening Unix stream socket.
+ * ERR_INTERNAL: out of memory, or it cannot be locked; may_swap goes on without the lock.
  */
 enum err server_start(uv_loop_t *loop, int listen_fd, struct core *core, const struct config_limits *limits,
-	struct server **out);
-enum err server_start_unlocked(uv_loop_t *loop, int listen_fd, struct core *core,
-	const struct config_limits *limits, struct server **out);
+	bool may_swap, struct server **out);
 
 /* After a reload of the limits; the size of the line pool stays. */
 void server_set_limits(struct server *server, const struct config_limits *limits);
 
 size_t server_connection_count(const struct server *server);
 
-/* Stops accepting and reading, lets replies drain for drain_ms, then closes everything; done is called once. */
+/* Stops accepting and reading, lets replies drain for drain_ms, then closes all; done is called once. */
 typedef void server_stopped_fn(void *arg);
 void server_stop(struct server *server, int64_t drain_ms, server_stopped_fn *done, void *arg);
 void server_free(struct server *server); /* after done */

@@ -1,6 +1,6 @@
 /*
- * Counts connections per uid in a table that cannot outgrow the connections, so that one uid's flood leaves the
- * others their places and an administrator always gets in (P8).
+ * Counts connections per uid in a table that cannot outgrow the connections, so that one uid's flood
+ * leaves the others their places and an administrator always gets in (P8).
  */
 #include "shares.h"
 

@@ -1,5 +1,6 @@
 /*
- * Who may hold how many connections: a total, a part of it kept free for the privileged, a share per uid (P8).
+ * Who may hold how many connections: a total, a part of it kept free for the privileged, a share per uid
+ * (P8).
  */
 #ifndef COFFER_NET_SHARES_H
 #define COFFER_NET_SHARES_H
@@ -21,8 +22,8 @@ struct shares {
 };
 
 /*
- * Sets the limits and makes room for them, at first and again later; connections that are there stay, even when
- * they are too many now.  ERR_INTERNAL: out of memory, nothing changed.
+ * Sets the limits and makes room for them, at first and again later; connections that are there stay, even
+ * when they are too many now.  ERR_INTERNAL: out of memory, nothing changed.
  */
 enum err shares_resize(struct shares *shares, size_t most, size_t reserved);
 void shares_deinit(struct shares *shares);

@@ -61,6 +61,17 @@ static bool forbid_dumps(void)
 	return setrlimit(RLIMIT_CORE, &limit) == 0;
 }
 
+/* A connection takes two descriptors; the soft limit is low for the sake of select(2), which we do not call. */
+static bool raise_descriptor_limit(void)
+{
+	struct rlimit limit = {0};
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return false;
+	limit.rlim_cur = limit.rlim_max;
+	return setrlimit(RLIMIT_NOFILE, &limit) == 0;
+}
+
 /* A store opened as descriptor 2 would be written to by every message. */
 static bool fill_standard_fds(void)
 {
@@ -101,6 +112,8 @@ enum err harden_process(int keep_fds)
 	if (!fill_standard_fds() || close_range((unsigned)(FDS_FIRST + keep_fds), ~0U, 0) != 0)
 		return ERR_INTERNAL;
 	reduce_environment();
+	if (!raise_descriptor_limit())
+		return ERR_INTERNAL;
 	if (setlocale(LC_ALL, "C") == NULL)
 		return ERR_INTERNAL;
 	umask(077);

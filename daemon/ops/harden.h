@@ -11,7 +11,7 @@
 /*
  * Not dumpable; RLIMIT_CORE 0, or 1 where core_pattern names a handler, which runs despite 0 (core(5));
  * descriptors 0–2 open, all others but the first keep_fds after them closed; environment reduced to what
- * cofferd reads; locale C; umask 077; SIGPIPE ignored.  ERR_INTERNAL when any of it fails.
+ * cofferd reads; the soft limit of descriptors raised to the hard one; locale C; umask 077; SIGPIPE ignored.  ERR_INTERNAL when any of it fails.
  */
 enum err harden_process(int keep_fds);
 

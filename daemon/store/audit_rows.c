@@ -33,7 +33,8 @@ enum err store_audit_append(struct store *store, const struct record *record)
 	struct store_state *state = &store->now.state;
 
 	/* A gap or a fork in the log would be found only when somebody verifies it, and blamed on the file. */
-	if (record->seq != state->audit_seq + 1 || memcmp(record->previous, state->audit_head, sizeof(state->audit_head)) != 0)
+	if (record->seq != state->audit_seq + 1 ||
+		memcmp(record->previous, state->audit_head, sizeof(state->audit_head)) != 0)
 		return ERR_INTERNAL;
 
 	QUERY_AUTO query = query_start(store, STATEMENT_AUDIT_APPEND);
@@ -93,7 +94,8 @@ static void put_filter(struct query *query, const struct store_audit_filter *fil
 	query_put_u64(query, filter->limit == 0 ? INT64_MAX : clamp(filter->limit));
 }
 
-enum err store_audit_each(struct store *store, const struct store_audit_filter *filter, store_audit_fn *fn, void *arg)
+enum err store_audit_each(
+	struct store *store, const struct store_audit_filter *filter, store_audit_fn *fn, void *arg)
 {
 	QUERY_AUTO query = query_start(store, STATEMENT_AUDIT_EACH);
 

@@ -50,7 +50,8 @@ static enum err open_directory(const char *path, int *fd_out, const char **reaso
 		return refuse(ERR_NOT_FOUND, "the store's directory does not exist", reason_out);
 	case ENOTDIR:
 	case ELOOP:
-		return refuse(ERR_CONFIG, "the store's directory is not a directory, or a symbolic link", reason_out);
+		return refuse(ERR_CONFIG, "the store's directory is not a directory, or a symbolic link",
+			reason_out);
 	default:
 		return refuse(ERR_STORAGE, "the store's directory cannot be opened", reason_out);
 	}
@@ -68,16 +69,19 @@ static enum err check_directory(int fd, struct stat *out, const char **reason_ou
 }
 
 /* SQLite opens by name and refuses symbolic links anywhere in it, so the name is resolved here. */
-static enum err resolve(const char *directory, const struct stat *seen, char out[PATH_MAX], const char **reason_out)
+static enum err resolve(
+	const char *directory, const struct stat *seen, char out[PATH_MAX], const char **reason_out)
 {
 	char *resolved = realpath(directory, NULL);
 	struct stat there = {0};
-	bool is_same = resolved != NULL && stat(resolved, &there) == 0 && there.st_dev == seen->st_dev && there.st_ino == seen->st_ino;
+	bool is_same = resolved != NULL && stat(resolved, &there) == 0 && there.st_dev == seen->st_dev &&
+		       there.st_ino == seen->st_ino;
 	int len = is_same ? snprintf(out, PATH_MAX, "%s/%s", resolved, DATABASE) : PATH_MAX;
 
 	free(resolved);
 	if (len >= PATH_MAX)
-		return refuse(ERR_CONFIG, "the name of the store's directory is too long or changes", reason_out);
+		return refuse(
+			ERR_CONFIG, "the name of the store's directory is too long or changes", reason_out);
 	return OK;
 }
 
@@ -88,7 +92,8 @@ enum err files_open(const char *directory, struct store_files *out, const char *
 
 	out->dir_fd = -1;
 	if (!copy_without_slashes(directory, path))
-		return refuse(ERR_CONFIG, "the name of the store's directory is empty or too long", reason_out);
+		return refuse(
+			ERR_CONFIG, "the name of the store's directory is empty or too long", reason_out);
 
 	enum err err = open_directory(path, &out->dir_fd, reason_out);
 
@@ -144,17 +149,20 @@ enum err files_make(const struct store_files *files, const char **reason_out)
 		struct stat status = {0};
 
 		if (fstatat(files->dir_fd, names[i], &status, AT_SYMLINK_NOFOLLOW) == 0)
-			return refuse(ERR_CONFLICT, "the directory already holds a store or a part of one", reason_out);
+			return refuse(ERR_CONFLICT, "the directory already holds a store or a part of one",
+				reason_out);
 	}
 
 	int fd = openat(files->dir_fd, DATABASE, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 
 	if (fd < 0 && errno == EEXIST)
-		return refuse(ERR_CONFLICT, "the directory already holds a store or a part of one", reason_out);
+		return refuse(
+			ERR_CONFLICT, "the directory already holds a store or a part of one", reason_out);
 	if (fd < 0) {
 		bool is_full = errno == ENOSPC || errno == EDQUOT;
 
-		return refuse(is_full ? ERR_STORAGE_FULL : ERR_STORAGE, "the store cannot be created", reason_out);
+		return refuse(
+			is_full ? ERR_STORAGE_FULL : ERR_STORAGE, "the store cannot be created", reason_out);
 	}
 
 	bool is_ours = fchmod(fd, 0600) == 0; /* whatever the umask took away */

@@ -40,7 +40,8 @@ enum err store_grant_insert(struct store *store, struct store_grant *grant)
 	return OK;
 }
 
-enum err store_grant_remove(struct store *store, const unsigned char integration_id[STORE_ID_BYTES], uint64_t id)
+enum err store_grant_remove(
+	struct store *store, const unsigned char integration_id[STORE_ID_BYTES], uint64_t id)
 {
 	QUERY_AUTO query = query_start(store, STATEMENT_GRANT_REMOVE);
 	uint64_t changed = 0;
@@ -98,7 +99,8 @@ static enum err visit(struct query *query, store_grant_fn *fn, void *arg)
 	return query_result(query);
 }
 
-enum err store_grant_of(struct store *store, const unsigned char integration_id[STORE_ID_BYTES], store_grant_fn *fn, void *arg)
+enum err store_grant_of(struct store *store, const unsigned char integration_id[STORE_ID_BYTES],
+	store_grant_fn *fn, void *arg)
 {
 	QUERY_AUTO query = query_start(store, STATEMENT_GRANT_OF);
 
@@ -113,10 +115,45 @@ enum err store_grant_each(struct store *store, store_grant_fn *fn, void *arg)
 	return visit(&query, fn, arg);
 }
 
+/* Takes the next grant; *has_row_out false at the end. */
+static enum err next(struct query *query, struct store_grant *out, bool *has_row_out)
+{
+	*has_row_out = query_next(query);
+	if (!*has_row_out)
+		return query_result(query);
+	*out = (struct store_grant){0};
+	read_row(query, out);
+	return query_row_result(query);
+}
+
+static bool is_before(const struct store_grant *a, const struct store_grant *b)
+{
+	int order = strcmp(a->integration, b->integration);
+
+	return order != 0 ? order < 0 : a->id < b->id;
+}
+
 enum err store_grant_for_uid(struct store *store, uint32_t uid, store_grant_fn *fn, void *arg)
 {
-	QUERY_AUTO query = query_start(store, STATEMENT_GRANT_FOR_UID);
+	QUERY_AUTO own = query_start(store, STATEMENT_GRANT_OF_UID);
+	QUERY_AUTO any = query_start(store, STATEMENT_GRANT_OF_ANY_UID);
+	struct store_grant own_grant;
+	struct store_grant any_grant;
+	bool has_own = false;
+	bool has_any = false;
 
-	query_put_u64(&query, uid);
-	return visit(&query, fn, arg);
+	query_put_u64(&own, uid);
+
+	enum err err = next(&own, &own_grant, &has_own);
+
+	if (err == OK)
+		err = next(&any, &any_grant, &has_any);
+	while (err == OK && (has_own || has_any)) {
+		bool is_own = has_own && (!has_any || is_before(&own_grant, &any_grant));
+
+		err = fn(arg, is_own ? &own_grant : &any_grant);
+		if (err == OK)
+			err = is_own ? next(&own, &own_grant, &has_own) : next(&any, &any_grant, &has_any);
+	}
+	return err;
 }

@@ -1,10 +1,12 @@
 /*
  * Zeroes the unallocated middle of b-tree pages as they are written to the database file (P10).  The file
  * format gives these bytes no meaning, so the only thing that changes is what is left to be found.  The
- * write-ahead log is not touched (its frames carry checksums): a truncating checkpoint clears it.
+ * bytes of the write-ahead log stay as they are (its frames carry checksums): a truncating checkpoint
+ * clears it.  Of both files it tells a used-up quota from a failing disk, which SQLite itself cannot.
  */
 #include "page_vfs.h"
 
+#include <errno.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -74,18 +76,26 @@ static void clear_middle(unsigned char page[STORE_PAGE_BYTES], size_t start)
 
 /* ---- the file ---- */
 
+/* SQLite knows ENOSPC alone as a full disk.  By the time a commit has failed, nobody can tell any more. */
+static int write_bytes(sqlite3_file *file, const void *bytes, int len, sqlite3_int64 offset)
+{
+	int rc = tail_of(file)->real->xWrite(file, bytes, len, offset);
+
+	if (rc == SQLITE_IOERR_WRITE && page_vfs.real->xGetLastError(page_vfs.real, 0, NULL) == EDQUOT)
+		return SQLITE_FULL;
+	return rc;
+}
+
 static int write_page(sqlite3_file *file, const void *bytes, int len, sqlite3_int64 offset)
 {
-	const sqlite3_io_methods *real = tail_of(file)->real;
-
 	if (len != STORE_PAGE_BYTES || offset % STORE_PAGE_BYTES != 0)
-		return real->xWrite(file, bytes, len, offset);
+		return write_bytes(file, bytes, len, offset);
 
 	unsigned char page[STORE_PAGE_BYTES];
 
 	memcpy(page, bytes, sizeof(page));
 	clear_middle(page, offset == 0 ? FILE_HEADER_BYTES : 0);
-	return real->xWrite(file, page, len, offset);
+	return write_bytes(file, page, len, offset);
 }
 
 static int open_file(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int flags, int *flags_out)
@@ -94,7 +104,7 @@ static int open_file(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int
 
 	int rc = page_vfs.real->xOpen(page_vfs.real, name, file, flags, flags_out);
 
-	if (rc != SQLITE_OK || (flags & SQLITE_OPEN_MAIN_DB) == 0)
+	if (rc != SQLITE_OK || (flags & (SQLITE_OPEN_MAIN_DB | SQLITE_OPEN_WAL)) == 0)
 		return rc;
 
 	struct page_file *tail = tail_of(file);
@@ -103,7 +113,7 @@ static int open_file(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int
 	tail->real = file->pMethods;
 	tail->methods = *file->pMethods;
 	tail->methods.iVersion = 1;
-	tail->methods.xWrite = write_page;
+	tail->methods.xWrite = (flags & SQLITE_OPEN_MAIN_DB) != 0 ? write_page : write_bytes;
 	file->pMethods = &tail->methods;
 	return SQLITE_OK;
 }

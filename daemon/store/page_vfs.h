@@ -3,7 +3,8 @@
  *
  * secure_delete zeroes what is deleted, but when SQLite rebuilds a b-tree page it leaves the cells that
  * have moved elsewhere in the page's unallocated middle, intact, and later deletions never find them there.
- * This layer zeroes that middle of every page on its way to the file.
+ * This layer zeroes that middle of every page on its way to the file.  It also gives a used-up quota
+ * SQLite's name for a full disk.
  */
 #ifndef COFFER_STORE_PAGE_VFS_H
 #define COFFER_STORE_PAGE_VFS_H

@@ -19,7 +19,8 @@ static enum err read_count(struct store *store, uint32_t uid, const char *outcom
 	return err;
 }
 
-enum err store_refusal_bump(struct store *store, uint32_t uid, const char *outcome, int64_t now_ms, uint32_t *count_out)
+enum err store_refusal_bump(
+	struct store *store, uint32_t uid, const char *outcome, int64_t now_ms, uint32_t *count_out)
 {
 	QUERY_AUTO query = query_start(store, STATEMENT_REFUSAL_BUMP);
 

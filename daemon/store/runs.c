@@ -9,8 +9,6 @@
 
 #include "canon.h"
 
-enum { RUN_VERSIONS_BYTES_MAX = ENV_KEYS_MAX * (1 + KEY_BYTES_MAX + 8) };
-
 /* TOO_LARGE for what no integration can hold. */
 static enum err encode(struct buf *bytes, const struct store_run *run)
 {
@@ -30,10 +28,9 @@ enum err store_run_insert(struct store *store, const struct store_run *run)
 {
 	QUERY_AUTO query = query_start(store, STATEMENT_RUN_INSERT);
 	uint64_t no = store->now.runs_made + 1;
-	char room[RUN_VERSIONS_BYTES_MAX] = "";
 	struct buf versions = {0};
 
-	buf_init_fixed(&versions, room, sizeof(room));
+	buf_init_fixed(&versions, store->run_versions, sizeof(store->run_versions));
 
 	enum err err = encode(&versions, run);
 
@@ -55,7 +52,8 @@ enum err store_run_insert(struct store *store, const struct store_run *run)
 	return OK;
 }
 
-bool run_versions_next(struct run_versions *versions, char key[KEY_BYTES_MAX + 1], uint64_t *version_out, bool *is_damaged_out)
+bool run_versions_next(struct run_versions *versions, char key[KEY_BYTES_MAX + 1], uint64_t *version_out,
+	bool *is_damaged_out)
 {
 	if (versions->len == 0)
 		return false;
@@ -65,7 +63,8 @@ bool run_versions_next(struct run_versions *versions, char key[KEY_BYTES_MAX + 1
 	size_t need = 1 + key_len + 8;
 	uint64_t version = 0;
 
-	*is_damaged_out = key_len == 0 || key_len > KEY_BYTES_MAX || versions->len < need || memchr(bytes + 1, '\0', key_len) != NULL;
+	*is_damaged_out = key_len == 0 || key_len > KEY_BYTES_MAX || versions->len < need ||
+			  memchr(bytes + 1, '\0', key_len) != NULL;
 	if (*is_damaged_out)
 		return false;
 	for (size_t i = 8; i-- > 0;)

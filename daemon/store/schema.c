@@ -37,8 +37,8 @@ static bool columns_equal(sqlite3_stmt *a, sqlite3_stmt *b)
 		const char *right = (const char *)sqlite3_column_text(b, i);
 		int len = sqlite3_column_bytes(a, i);
 
-		if (sqlite3_column_type(a, i) != sqlite3_column_type(b, i) || len != sqlite3_column_bytes(b, i) ||
-			(left == NULL) != (right == NULL))
+		if (sqlite3_column_type(a, i) != sqlite3_column_type(b, i) ||
+			len != sqlite3_column_bytes(b, i) || (left == NULL) != (right == NULL))
 			return false;
 		if (left != NULL && memcmp(left, right, (size_t)len) != 0)
 			return false;
@@ -49,7 +49,8 @@ static bool columns_equal(sqlite3_stmt *a, sqlite3_stmt *b)
 /* Both lists are stepped side by side; *rc_out is the first real error. */
 static bool schemas_equal(sqlite3 *db, sqlite3 *model, int *rc_out)
 {
-	static const char *const sql = "SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY type, name, sql";
+	static const char *const sql =
+		"SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY type, name, sql";
 	__attribute__((cleanup(finalize))) sqlite3_stmt *found = NULL;
 	__attribute__((cleanup(finalize))) sqlite3_stmt *wanted = NULL;
 
@@ -117,7 +118,9 @@ enum err schema_check(sqlite3 *db, int *rc, const char **reason_out)
 
 	if (*rc != SQLITE_OK)
 		return ERR_STORAGE;
-	return is_equal ? OK : refuse("schema: the store holds something else than coffer's tables and indexes", reason_out);
+	return is_equal ? OK
+			: refuse("schema: the store holds something else than coffer's tables and indexes",
+				  reason_out);
 }
 
 /* Each step is one transaction, with the number that says it was done (P5). */
@@ -125,7 +128,8 @@ static int migrate_one(sqlite3 *db, int version)
 {
 	char identity[96] = "";
 
-	snprintf(identity, sizeof(identity), "PRAGMA application_id=%d; PRAGMA user_version=%d", APPLICATION_ID, version + 1);
+	snprintf(identity, sizeof(identity), "PRAGMA application_id=%d; PRAGMA user_version=%d",
+		APPLICATION_ID, version + 1);
 
 	int rc = sql_run(db, "BEGIN IMMEDIATE");
 

@@ -69,12 +69,14 @@ CREATE TABLE integration (
 	rate_limit TEXT,
 	test TEXT,
 	managed_by TEXT,
-	labels TEXT
+	labels TEXT,
+	UNIQUE (id, name)
 ) STRICT;
 
 CREATE TABLE grant_rule (
 	id INTEGER NOT NULL PRIMARY KEY CHECK (id > 0), -- from state.grants_made: never reused
-	integration_id BLOB NOT NULL REFERENCES integration (id),
+	integration_id BLOB NOT NULL,
+	integration TEXT NOT NULL, -- its name, which never changes
 	uid INTEGER CHECK (uid BETWEEN 0 AND 4294967295),
 	"user" TEXT,
 	gid INTEGER CHECK (gid BETWEEN 0 AND 4294967295),
@@ -83,11 +85,12 @@ CREATE TABLE grant_rule (
 	created_ms INTEGER NOT NULL,
 	created_by INTEGER NOT NULL CHECK (created_by BETWEEN 0 AND 4294967295),
 	rv INTEGER NOT NULL,
-	mac BLOB
+	mac BLOB,
+	FOREIGN KEY (integration_id, integration) REFERENCES integration (id, name)
 ) STRICT;
 
--- Every fetch asks by uid; NULL, no user condition, is in the index too.
-CREATE INDEX grant_by_uid ON grant_rule (uid);
+-- Every fetch asks by uid, in the order of names; NULL, no user condition, is in the index too.
+CREATE INDEX grant_by_uid ON grant_rule (uid, integration);
 CREATE INDEX grant_by_integration ON grant_rule (integration_id);
 
 CREATE TABLE secret (

@@ -4,7 +4,8 @@
  */
 #include "sqlite.h"
 
-static enum err write_row(struct store *store, enum statement statement, const struct store_secret *secret, uint64_t *changed_out)
+static enum err write_row(struct store *store, enum statement statement, const struct store_secret *secret,
+	uint64_t *changed_out)
 {
 	QUERY_AUTO query = query_start(store, statement);
 
@@ -59,8 +60,8 @@ static enum err visit(struct query *query, store_secret_fn *fn, void *arg, size_
 	return query_result(query);
 }
 
-enum err store_secret_get(struct store *store, const unsigned char integration_id[STORE_ID_BYTES], const char *key,
-	store_secret_fn *fn, void *arg)
+enum err store_secret_get(struct store *store, const unsigned char integration_id[STORE_ID_BYTES],
+	const char *key, store_secret_fn *fn, void *arg)
 {
 	QUERY_AUTO query = query_start(store, STATEMENT_SECRET_GET);
 	size_t count = 0;
@@ -73,7 +74,8 @@ enum err store_secret_get(struct store *store, const unsigned char integration_i
 	return err == OK && count == 0 ? ERR_NOT_FOUND : err;
 }
 
-enum err store_secret_each(struct store *store, const unsigned char integration_id[STORE_ID_BYTES], store_secret_fn *fn, void *arg)
+enum err store_secret_each(struct store *store, const unsigned char integration_id[STORE_ID_BYTES],
+	store_secret_fn *fn, void *arg)
 {
 	QUERY_AUTO query = query_start(store, STATEMENT_SECRET_EACH);
 	size_t count = 0;
@@ -92,7 +94,8 @@ static enum err remove_rows(struct store *store, enum statement statement,
 	return query_write(&query, changed_out);
 }
 
-enum err store_secret_remove(struct store *store, const unsigned char integration_id[STORE_ID_BYTES], const char *key)
+enum err store_secret_remove(
+	struct store *store, const unsigned char integration_id[STORE_ID_BYTES], const char *key)
 {
 	uint64_t versions = 0;
 	uint64_t secrets = 0;

@@ -27,19 +27,18 @@ static const struct setting before_reading[] = {
 };
 
 static const struct setting after_check[] = {
-	{"page_size", "4096", "4096"},
-	{"encoding", "'UTF-8'", "UTF-8"},
+	{"page_size", "4096", "4096"}, {"encoding", "'UTF-8'", "UTF-8"},
 	{"auto_vacuum", "NONE", "0"}, /* its map pages would look like b-tree pages to page_vfs.c */
 	{"max_page_count", "33554431", "33554431"}, /* 128 GiB less one page; see clear_middle there */
-	{"journal_mode", "WAL", "wal"},
-	{"synchronous", "FULL", "2"}, /* P5 */
+	{"journal_mode", "WAL", "wal"}, {"synchronous", "FULL", "2"}, /* P5 */
 	{"cache_size", "-4096", "-4096"}, /* KiB: the process is locked into memory */
 };
 
 /* The answer of mmap_size is empty when the VFS cannot map at all. */
 static bool is_set(const struct setting *setting, const char *answer)
 {
-	return strcmp(answer, setting->answer) == 0 || (strcmp(setting->name, "mmap_size") == 0 && answer[0] == '\0');
+	return strcmp(answer, setting->answer) == 0 ||
+	       (strcmp(setting->name, "mmap_size") == 0 && answer[0] == '\0');
 }
 
 static int apply(sqlite3 *db, const struct setting *settings, size_t count)
@@ -121,7 +120,9 @@ int settings_before_reading(sqlite3 *db)
 
 	int rc = flip_switches(db);
 
-	return rc != SQLITE_OK ? rc : apply(db, before_reading, sizeof(before_reading) / sizeof(before_reading[0]));
+	return rc != SQLITE_OK
+		       ? rc
+		       : apply(db, before_reading, sizeof(before_reading) / sizeof(before_reading[0]));
 }
 
 int settings_after_check(sqlite3 *db)

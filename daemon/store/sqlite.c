@@ -33,7 +33,8 @@ static enum err explain(struct store *store, int rc, const char **reason_out)
 		*reason_out = "the store is damaged";
 		return ERR_CONFIG;
 	default:
-		*reason_out = err == ERR_STORAGE_FULL ? "the store has no space left" : "the store cannot be read or written";
+		*reason_out = err == ERR_STORAGE_FULL ? "the store has no space left"
+						      : "the store cannot be read or written";
 		return err == ERR_STORAGE_FULL ? err : ERR_STORAGE;
 	}
 }
@@ -44,14 +45,16 @@ static int on_wal(void *arg, sqlite3 *db, const char *name, int frames)
 	struct store *store = arg;
 
 	if (frames >= CHECKPOINT_FRAMES)
-		(void)store_translate(store, sqlite3_wal_checkpoint_v2(db, name, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL));
+		(void)store_translate(
+			store, sqlite3_wal_checkpoint_v2(db, name, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL));
 	return SQLITE_OK; /* the commit itself is durable */
 }
 
 static enum err connect(struct store *store, const char *path, const char **reason_out)
 {
 	const char *vfs = page_vfs_name();
-	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_EXRESCODE | SQLITE_OPEN_NOMUTEX;
+	int flags =
+		SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_EXRESCODE | SQLITE_OPEN_NOMUTEX;
 	int rc = vfs == NULL ? SQLITE_ERROR : sqlite3_open_v2(path, &store->db, flags, vfs);
 
 	if (rc == SQLITE_OK)
@@ -104,7 +107,8 @@ static enum err load(struct store *store, const char **reason_out)
 	if (err == OK)
 		err = state_load(store);
 	if (err != OK)
-		*reason_out = err == ERR_STORAGE_FULL ? "the store has no space left" : "the store cannot be read or written";
+		*reason_out = err == ERR_STORAGE_FULL ? "the store has no space left"
+						      : "the store cannot be read or written";
 	return err;
 }
 

@@ -36,6 +36,8 @@ struct standing {
 	struct store_counts counts;
 };
 
+enum { RUN_VERSIONS_BYTES_MAX = ENV_KEYS_MAX * (1 + KEY_BYTES_MAX + 8) };
+
 struct store {
 	sqlite3 *db;
 	sqlite3_stmt *statements[STATEMENT_COUNT];
@@ -46,6 +48,8 @@ struct store {
 	bool has_request;
 	bool is_broken;
 	enum err turn_err; /* why the transaction is gone, while has_turn */
+	char run_versions
+		[RUN_VERSIONS_BYTES_MAX]; /* scratch: clearing it anew for every fetch would cost more than the row */
 };
 
 /* SQLite's answer as an error of ours; remembers what it means for the turn and for the store. */
@@ -56,7 +60,7 @@ enum err store_translate(struct store *store, int rc);
 struct query {
 	struct store *store;
 	sqlite3_stmt *stmt; /* NULL: not to be touched, rc tells why */
-	int place;          /* the last parameter bound, then the next column to read */
+	int place; /* the last parameter bound, then the next column to read */
 	int rc;
 	bool is_damaged;
 };
@@ -128,6 +132,7 @@ struct run_versions {
 };
 
 /* Takes the next key and version off; false at the end, and with *is_damaged_out when the bytes are not such a list. */
-bool run_versions_next(struct run_versions *versions, char key[KEY_BYTES_MAX + 1], uint64_t *version_out, bool *is_damaged_out);
+bool run_versions_next(struct run_versions *versions, char key[KEY_BYTES_MAX + 1], uint64_t *version_out,
+	bool *is_damaged_out);
 
 #endif

@@ -62,12 +62,16 @@ enum err store_check(struct store *store, const char **reason_out);
 typedef void store_durable_fn(void *arg, enum err err);
 
 enum err store_begin(struct store *store);
-bool store_stands(const struct store *store);           /* a transaction is open and whole */
-enum err store_savepoint(struct store *store);          /* a request begins */
-enum err store_release(struct store *store);            /* … its effects join the turn */
-enum err store_rollback_request(struct store *store);   /* … or vanish */
-void store_commit(struct store *store, store_durable_fn *done, void *arg); /* done may be called before it returns */
-void store_abort(struct store *store);                  /* the turn never happened */
+bool store_stands(const struct store *store); /* a transaction is open and whole */
+enum err store_savepoint(struct store *store); /* a request begins */
+enum err store_release(struct store *store); /* … its effects join the turn */
+enum err store_rollback_request(struct store *store); /* … or vanish */
+/*
+ * done may be called before it returns.  A turn that changed nothing writes nothing.  ERR_INTERNAL: a request is still
+ * open, or there is no state row; like every other error it leaves nothing of the turn.
+ */
+void store_commit(struct store *store, store_durable_fn *done, void *arg);
+void store_abort(struct store *store); /* the turn never happened */
 
 /*
  * An error in a commit other than a full disk, or a sync that failed anywhere: what is on the disk is in
@@ -84,13 +88,14 @@ struct store_state {
 	unsigned char vault_id[STORE_ID_BYTES];
 	unsigned char rkid[STORE_RKID_BYTES]; /* which root key opens the keyring */
 	int64_t created_ms;
-	uint64_t commit_no;  /* of the last commit; every row remembers the one that wrote it */
-	uint64_t audit_seq;  /* of the newest audit record */
+	uint64_t commit_no; /* of the last commit; every row remembers the one that wrote it */
+	uint64_t audit_seq; /* of the newest audit record */
 	unsigned char audit_head[STORE_HASH_BYTES];
 };
 
-enum err store_state_init(struct store *store, const struct store_state *state); /* once, at creation */
-enum err store_state_get(struct store *store, struct store_state *out);          /* ERR_NOT_FOUND: never initialised */
+enum err store_state_init(
+	struct store *store, const struct store_state *state); /* once, at creation: else ERR_CONFLICT */
+enum err store_state_get(struct store *store, struct store_state *out); /* ERR_NOT_FOUND: never initialised */
 
 /* ---- keys, sealed ---- */
 
@@ -125,9 +130,12 @@ struct store_integration_filter {
 
 typedef enum err store_integration_fn(void *arg, const struct store_integration *integration);
 
-enum err store_integration_insert(struct store *store, const struct store_integration *integration); /* ERR_CONFLICT: the name is taken */
-enum err store_integration_update(struct store *store, const struct store_integration *integration); /* by id: state, text, dek, changed_* */
-enum err store_integration_get(struct store *store, const char *name, store_integration_fn *fn, void *arg); /* ERR_NOT_FOUND */
+enum err store_integration_insert(struct store *store,
+	const struct store_integration *integration); /* ERR_CONFLICT: the name is taken */
+enum err store_integration_update(struct store *store,
+	const struct store_integration *integration); /* by id: state, text, dek, changed_*; ERR_NOT_FOUND */
+enum err store_integration_get(
+	struct store *store, const char *name, store_integration_fn *fn, void *arg); /* ERR_NOT_FOUND */
 enum err store_integration_each(struct store *store, const struct store_integration_filter *filter,
 	store_integration_fn *fn, void *arg); /* by name; a visitor's error ends it and is returned */
 
@@ -151,8 +159,10 @@ struct store_grant {
 typedef enum err store_grant_fn(void *arg, const struct store_grant *grant);
 
 enum err store_grant_insert(struct store *store, struct store_grant *grant); /* sets grant->id */
-enum err store_grant_remove(struct store *store, const unsigned char integration_id[STORE_ID_BYTES], uint64_t id); /* ERR_NOT_FOUND */
-enum err store_grant_of(struct store *store, const unsigned char integration_id[STORE_ID_BYTES], store_grant_fn *fn, void *arg);
+enum err store_grant_remove(struct store *store, const unsigned char integration_id[STORE_ID_BYTES],
+	uint64_t id); /* ERR_NOT_FOUND */
+enum err store_grant_of(struct store *store, const unsigned char integration_id[STORE_ID_BYTES],
+	store_grant_fn *fn, void *arg);
 enum err store_grant_each(struct store *store, store_grant_fn *fn, void *arg);
 /* Those that could match this uid: its own and those without a user condition, by integration name. */
 enum err store_grant_for_uid(struct store *store, uint32_t uid, store_grant_fn *fn, void *arg);
@@ -179,8 +189,8 @@ struct store_version {
 	uint64_t version;
 	enum version_state state;
 	struct store_blob sealed; /* {NULL, 0} once revoked */
-	uint64_t dek_generation;  /* of the data key that sealed it */
-	uint32_t value_bytes;     /* size class of the sealed value, for the set's limit; not its length */
+	uint64_t dek_generation; /* of the data key that sealed it */
+	uint32_t value_bytes; /* size class of the sealed value, for the set's limit; not its length */
 	bool is_multiline;
 	const char *note;
 	const char *issuer_ref;
@@ -193,23 +203,30 @@ struct store_version {
 typedef enum err store_secret_fn(void *arg, const struct store_secret *secret);
 typedef enum err store_version_fn(void *arg, const struct store_version *version);
 
-enum err store_secret_put(struct store *store, const struct store_secret *secret); /* insert or replace by (integration, key) */
-enum err store_secret_get(struct store *store, const unsigned char integration_id[STORE_ID_BYTES], const char *key,
-	store_secret_fn *fn, void *arg); /* ERR_NOT_FOUND */
-enum err store_secret_each(struct store *store, const unsigned char integration_id[STORE_ID_BYTES], store_secret_fn *fn, void *arg); /* by key */
-enum err store_secret_remove(struct store *store, const unsigned char integration_id[STORE_ID_BYTES], const char *key); /* and its versions */
+enum err store_secret_put(
+	struct store *store, const struct store_secret *secret); /* insert or replace by (integration, key) */
+enum err store_secret_get(struct store *store, const unsigned char integration_id[STORE_ID_BYTES],
+	const char *key, store_secret_fn *fn, void *arg); /* ERR_NOT_FOUND */
+enum err store_secret_each(struct store *store, const unsigned char integration_id[STORE_ID_BYTES],
+	store_secret_fn *fn, void *arg); /* by key */
+enum err store_secret_remove(struct store *store, const unsigned char integration_id[STORE_ID_BYTES],
+	const char *key); /* and its versions; ERR_NOT_FOUND */
 
-enum err store_version_insert(struct store *store, const struct store_version *version);
-enum err store_version_set_state(struct store *store, const unsigned char integration_id[STORE_ID_BYTES], const char *key,
-	uint64_t version, enum version_state state, int64_t changed_ms);
+enum err store_version_insert(
+	struct store *store, const struct store_version *version); /* its secret must be there */
+/* Not to VERSION_REVOKED: that is shred's.  ERR_NOT_FOUND (both). */
+enum err store_version_set_state(struct store *store, const unsigned char integration_id[STORE_ID_BYTES],
+	const char *key, uint64_t version, enum version_state state, int64_t changed_ms);
 /* State revoked and the ciphertext gone from the row (P10); then store_checkpoint after the commit. */
-enum err store_version_shred(struct store *store, const unsigned char integration_id[STORE_ID_BYTES], const char *key,
-	uint64_t version, int64_t changed_ms);
-enum err store_version_of(struct store *store, const unsigned char integration_id[STORE_ID_BYTES], const char *key,
-	store_version_fn *fn, void *arg); /* newest first */
+enum err store_version_shred(struct store *store, const unsigned char integration_id[STORE_ID_BYTES],
+	const char *key, uint64_t version, int64_t changed_ms);
+enum err store_version_of(struct store *store, const unsigned char integration_id[STORE_ID_BYTES],
+	const char *key, store_version_fn *fn, void *arg); /* newest first */
 /* All current versions of an integration, by key, in one range read. */
-enum err store_version_current(struct store *store, const unsigned char integration_id[STORE_ID_BYTES], store_version_fn *fn, void *arg);
-enum err store_version_each(struct store *store, store_version_fn *fn, void *arg); /* every one, for cofferd check */
+enum err store_version_current(struct store *store, const unsigned char integration_id[STORE_ID_BYTES],
+	store_version_fn *fn, void *arg);
+enum err store_version_each(
+	struct store *store, store_version_fn *fn, void *arg); /* every one, for cofferd check */
 
 /* ---- runs and use ---- */
 
@@ -238,9 +255,11 @@ struct store_use {
 
 typedef enum err store_use_fn(void *arg, const struct store_use *use);
 
-enum err store_run_insert(struct store *store, const struct store_run *run);
+enum err store_run_insert(struct store *store,
+	const struct store_run *run); /* ERR_TOO_LARGE: more than ENV_KEYS_MAX, or no key */
 /* Use per key and version: run rows not yet folded, and the totals. */
-enum err store_use_of(struct store *store, const unsigned char integration_id[STORE_ID_BYTES], store_use_fn *fn, void *arg);
+enum err store_use_of(
+	struct store *store, const unsigned char integration_id[STORE_ID_BYTES], store_use_fn *fn, void *arg);
 /* Folds up to max_rows run rows into totals; *folded_out says how many.  Run rows stay, marked as folded. */
 enum err store_use_fold(struct store *store, size_t max_rows, size_t *folded_out);
 
@@ -264,23 +283,27 @@ enum err store_result_expire(struct store *store, int64_t before_ms);
 
 /* ---- audit ---- */
 
-/* Appends a sealed record (its subject NUL-terminated) and moves the state row's head to it, in the running transaction. */
+/*
+ * Appends a sealed record (its subject NUL-terminated) and moves the state row's head to it, in the running transaction.
+ * ERR_INTERNAL: it does not follow the head.
+ */
 enum err store_audit_append(struct store *store, const struct record *record);
 
 struct store_audit_filter {
 	uint64_t after; /* records with a higher number */
-	uint64_t limit;
-	int64_t since_ms, until_ms; /* 0: open */
+	uint64_t limit; /* 0: all */
+	int64_t since_ms, until_ms; /* inclusive; 0: open */
 	bool has_uid;
 	uint32_t uid;
 	const char *integration; /* NULL: any */
-	const char *outcome;     /* NULL: any; "refused": all but ok */
+	const char *outcome; /* NULL: any; "refused": all but ok */
 	const char *kind;
 };
 
 typedef enum err store_audit_fn(void *arg, const struct record *record);
 
-enum err store_audit_each(struct store *store, const struct store_audit_filter *filter, store_audit_fn *fn, void *arg);
+enum err store_audit_each(
+	struct store *store, const struct store_audit_filter *filter, store_audit_fn *fn, void *arg);
 
 /*
  * Counted refusals: one open window per uid and error word.  bump adds one and tells how many the window
@@ -295,7 +318,8 @@ struct store_refusal {
 
 typedef enum err store_refusal_fn(void *arg, const struct store_refusal *refusal);
 
-enum err store_refusal_bump(struct store *store, uint32_t uid, const char *outcome, int64_t now_ms, uint32_t *count_out);
+enum err store_refusal_bump(
+	struct store *store, uint32_t uid, const char *outcome, int64_t now_ms, uint32_t *count_out);
 enum err store_refusal_each(struct store *store, int64_t before_ms, store_refusal_fn *fn, void *arg);
 enum err store_refusal_close(struct store *store, uint32_t uid, const char *outcome);
 
@@ -306,6 +330,6 @@ struct store_counts {
 	uint64_t file_bytes;
 };
 
-enum err store_counts(struct store *store, struct store_counts *out);
+enum err store_counts(struct store *store, struct store_counts *out); /* kept in memory: costs no scan */
 
 #endif

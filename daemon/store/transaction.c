@@ -5,21 +5,9 @@
  */
 #include "sqlite.h"
 
-#include <errno.h>
-
 static bool is_failed_sync(int rc)
 {
 	return rc == SQLITE_IOERR_FSYNC || rc == SQLITE_IOERR_DIR_FSYNC;
-}
-
-/* A sync that failed is never "full": what it would have made durable is in doubt. */
-static bool is_full(const struct store *store, int rc)
-{
-	int error = sqlite3_system_errno(store->db);
-
-	if ((rc & 0xff) == SQLITE_FULL)
-		return true;
-	return (rc & 0xff) == SQLITE_IOERR && !is_failed_sync(rc) && (error == ENOSPC || error == EDQUOT);
 }
 
 enum err store_translate(struct store *store, int rc)
@@ -28,11 +16,12 @@ enum err store_translate(struct store *store, int rc)
 
 	if (rc == SQLITE_OK || rc == SQLITE_DONE || rc == SQLITE_ROW)
 		return OK;
-	if (rc == SQLITE_CONSTRAINT_UNIQUE || rc == SQLITE_CONSTRAINT_PRIMARYKEY || rc == SQLITE_CONSTRAINT_ROWID)
+	if (rc == SQLITE_CONSTRAINT_UNIQUE || rc == SQLITE_CONSTRAINT_PRIMARYKEY ||
+		rc == SQLITE_CONSTRAINT_ROWID)
 		err = ERR_CONFLICT;
 	else if ((rc & 0xff) == SQLITE_MISUSE)
 		err = ERR_INTERNAL;
-	else if (is_full(store, rc))
+	else if ((rc & 0xff) == SQLITE_FULL)
 		err = ERR_STORAGE_FULL;
 	if (is_failed_sync(rc))
 		store->is_broken = true;

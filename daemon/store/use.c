@@ -57,7 +57,8 @@ static size_t find(const struct use_list *list, const char *key, uint64_t versio
 static enum err grow(struct use_list *list)
 {
 	size_t cap = list->cap == 0 ? LIST_FIRST_CAP : 2 * list->cap;
-	struct use_sum *sums = list->count < list->cap ? list->sums : reallocarray(list->sums, cap, sizeof(*sums));
+	struct use_sum *sums =
+		list->count < list->cap ? list->sums : reallocarray(list->sums, cap, sizeof(*sums));
 
 	if (sums == NULL)
 		return ERR_STORAGE;
@@ -67,7 +68,8 @@ static enum err grow(struct use_list *list)
 	return OK;
 }
 
-static enum err list_add(struct use_list *list, const char *key, uint64_t version, uint64_t fetches, int64_t last_ms)
+static enum err list_add(
+	struct use_list *list, const char *key, uint64_t version, uint64_t fetches, int64_t last_ms)
 {
 	size_t at = find(list, key, version);
 
@@ -92,7 +94,8 @@ static enum err list_add(struct use_list *list, const char *key, uint64_t versio
 
 /* ---- reading ---- */
 
-static enum err add_totals(struct store *store, const unsigned char integration_id[STORE_ID_BYTES], struct use_list *list)
+static enum err add_totals(
+	struct store *store, const unsigned char integration_id[STORE_ID_BYTES], struct use_list *list)
 {
 	QUERY_AUTO query = query_start(store, STATEMENT_USE_TOTAL_OF);
 
@@ -128,7 +131,8 @@ static enum err add_run(struct use_list *list, struct store_blob blob, int64_t t
 	return err == OK && is_damaged ? ERR_STORAGE : err;
 }
 
-static enum err add_unfolded(struct store *store, const unsigned char integration_id[STORE_ID_BYTES], struct use_list *list)
+static enum err add_unfolded(
+	struct store *store, const unsigned char integration_id[STORE_ID_BYTES], struct use_list *list)
 {
 	QUERY_AUTO query = query_start(store, STATEMENT_RUN_UNFOLDED_OF);
 
@@ -147,7 +151,8 @@ static enum err add_unfolded(struct store *store, const unsigned char integratio
 	return query_result(&query);
 }
 
-enum err store_use_of(struct store *store, const unsigned char integration_id[STORE_ID_BYTES], store_use_fn *fn, void *arg)
+enum err store_use_of(
+	struct store *store, const unsigned char integration_id[STORE_ID_BYTES], store_use_fn *fn, void *arg)
 {
 	__attribute__((cleanup(list_clear))) struct use_list list = {0};
 	enum err err = add_totals(store, integration_id, &list);
@@ -165,7 +170,8 @@ enum err store_use_of(struct store *store, const unsigned char integration_id[ST
 
 /* ---- folding ---- */
 
-static enum err add_total(struct store *store, struct store_blob integration_id, const char *key, uint64_t version, int64_t time_ms)
+static enum err add_total(struct store *store, struct store_blob integration_id, const char *key,
+	uint64_t version, int64_t time_ms)
 {
 	QUERY_AUTO query = query_start(store, STATEMENT_USE_TOTAL_ADD);
 

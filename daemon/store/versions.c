@@ -34,7 +34,8 @@ enum err store_version_insert(struct store *store, const struct store_version *v
 }
 
 /* The three columns that name a version, and the write. */
-static enum err write_to(struct query *query, const unsigned char integration_id[STORE_ID_BYTES], const char *key, uint64_t version)
+static enum err write_to(struct query *query, const unsigned char integration_id[STORE_ID_BYTES],
+	const char *key, uint64_t version)
 {
 	uint64_t changed = 0;
 
@@ -47,8 +48,8 @@ static enum err write_to(struct query *query, const unsigned char integration_id
 	return err == OK && changed == 0 ? ERR_NOT_FOUND : err;
 }
 
-enum err store_version_set_state(struct store *store, const unsigned char integration_id[STORE_ID_BYTES], const char *key,
-	uint64_t version, enum version_state state, int64_t changed_ms)
+enum err store_version_set_state(struct store *store, const unsigned char integration_id[STORE_ID_BYTES],
+	const char *key, uint64_t version, enum version_state state, int64_t changed_ms)
 {
 	QUERY_AUTO query = query_start(store, STATEMENT_VERSION_SET_STATE);
 
@@ -58,8 +59,8 @@ enum err store_version_set_state(struct store *store, const unsigned char integr
 	return write_to(&query, integration_id, key, version);
 }
 
-enum err store_version_shred(struct store *store, const unsigned char integration_id[STORE_ID_BYTES], const char *key,
-	uint64_t version, int64_t changed_ms)
+enum err store_version_shred(struct store *store, const unsigned char integration_id[STORE_ID_BYTES],
+	const char *key, uint64_t version, int64_t changed_ms)
 {
 	QUERY_AUTO query = query_start(store, STATEMENT_VERSION_SHRED);
 
@@ -106,8 +107,8 @@ static enum err visit(struct query *query, store_version_fn *fn, void *arg)
 	return query_result(query);
 }
 
-enum err store_version_of(struct store *store, const unsigned char integration_id[STORE_ID_BYTES], const char *key,
-	store_version_fn *fn, void *arg)
+enum err store_version_of(struct store *store, const unsigned char integration_id[STORE_ID_BYTES],
+	const char *key, store_version_fn *fn, void *arg)
 {
 	QUERY_AUTO query = query_start(store, STATEMENT_VERSION_OF);
 
@@ -116,7 +117,8 @@ enum err store_version_of(struct store *store, const unsigned char integration_i
 	return visit(&query, fn, arg);
 }
 
-enum err store_version_current(struct store *store, const unsigned char integration_id[STORE_ID_BYTES], store_version_fn *fn, void *arg)
+enum err store_version_current(struct store *store, const unsigned char integration_id[STORE_ID_BYTES],
+	store_version_fn *fn, void *arg)
 {
 	QUERY_AUTO query = query_start(store, STATEMENT_VERSION_CURRENT);
 

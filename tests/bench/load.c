@@ -125,6 +125,7 @@ int main(int argc, char **argv)
 	qsort(samples, sample_count, sizeof(samples[0]), by_size);
 	if (sample_count == 0)
 		return 75;
-	printf("%zu %.3f %u %u %zu\n", sample_count, seconds, samples[sample_count / 2], samples[sample_count * 99 / 100], error_count);
+	printf("%zu %.3f %u %u %zu\n", sample_count, seconds, samples[sample_count / 2],
+		samples[sample_count * 99 / 100], error_count);
 	return 0;
 }

@@ -2,7 +2,8 @@
  * The reference of all ratios: a bare libuv server that parses each line with cJSON and prints a reply of
  * ten made-up values with cJSON.  No storage, no crypto, no audit.
  */
-#include <cjson/cJSON.h>
+#include <cJSON.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,7 +50,8 @@ static char *make_reply(const char *line, size_t len)
 	char key[16] = "";
 
 	cJSON_AddStringToObject(reply, "jsonrpc", "2.0");
-	cJSON_AddNumberToObject(reply, "id", cJSON_GetNumberValue(cJSON_GetObjectItemCaseSensitive(request, "id")));
+	cJSON_AddNumberToObject(
+		reply, "id", cJSON_GetNumberValue(cJSON_GetObjectItemCaseSensitive(request, "id")));
 	for (int i = 0; i < VALUES; i++) {
 		cJSON *entry = cJSON_CreateObject();
 
@@ -138,9 +140,11 @@ int main(int argc, char **argv)
 
 	if (argc != 2)
 		return 64;
+	signal(SIGPIPE, SIG_IGN);
 	memset(value, 'v', VALUE_BYTES);
 	uv_pipe_init(uv_default_loop(), &listener, 0);
-	if (uv_pipe_bind(&listener, argv[1]) != 0 || uv_listen((uv_stream_t *)&listener, 4096, on_connection) != 0)
+	if (uv_pipe_bind(&listener, argv[1]) != 0 ||
+		uv_listen((uv_stream_t *)&listener, 4096, on_connection) != 0)
 		return 74;
 	puts("ready");
 	fflush(stdout);

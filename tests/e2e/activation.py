@@ -38,7 +38,12 @@ class Activated:
                 os.dup2(log, 2)
                 descriptor = os.dup(listener.fileno())
                 os.dup2(descriptor, 3)
-                env = vault.environment(LISTEN_FDS="1", LISTEN_PID=str(os.getpid()), LISTEN_FDNAMES=names, NOTIFY_SOCKET=notify_path)
+                env = vault.environment(
+                    LISTEN_FDS="1",
+                    LISTEN_PID=str(os.getpid()),
+                    LISTEN_FDNAMES=names,
+                    NOTIFY_SOCKET=notify_path,
+                )
                 os.execve(vault.programs["cofferd"], ["cofferd", "--config", vault.config], env)
             finally:
                 os._exit(127)

@@ -170,7 +170,11 @@ def the_unit_alone_opens_nothing_for_another_user(vault):
 @suite.check
 def the_library_proves_by_itself(vault):
     must_be_in_unit()
-    equal(vault.must_coffer("run", NAME, "--", "/usr/bin/printenv", "API_TOKEN", uid=ETL), VALUE.encode() + b"\n", "API_TOKEN")
+    equal(
+        vault.must_coffer("run", NAME, "--", "/usr/bin/printenv", "API_TOKEN", uid=ETL),
+        VALUE.encode() + b"\n",
+        "API_TOKEN",
+    )
 
 
 @suite.check
@@ -200,7 +204,9 @@ def a_process_that_has_ended_gets_no_value(vault):
     os.waitpid(child, 0)
     with socket.socket(fileno=descriptors[0]) as heir:
         heir.settimeout(30)
-        heir.sendall(b'{"jsonrpc":"2.0","id":1,"method":"env.fetch","params":{"integration":"%s"}}\n' % NAME.encode())
+        heir.sendall(
+            b'{"jsonrpc":"2.0","id":1,"method":"env.fetch","params":{"integration":"%s"}}\n' % NAME.encode()
+        )
         data = b""
         with contextlib.suppress(ConnectionResetError):
             while chunk := heir.recv(65536):

@@ -34,9 +34,9 @@ import traceback
 ADMIN = 0
 OPERATOR = 2001
 AUDITOR = 2002
-ETL = 2101        # is granted the integration of most tests
-CRM = 2102        # is granted another one
-STRANGER = 2901   # has no role and no grant
+ETL = 2101  # is granted the integration of most tests
+CRM = 2102  # is granted another one
+STRANGER = 2901  # has no role and no grant
 GROUP = 2200
 
 WAIT_SECONDS = 30  # for what should take milliseconds, on a loaded machine
@@ -73,7 +73,9 @@ def equal(found, expected, what="value"):
 
 def canary(length=40):
     """A value that is nowhere else: random letters, so that no number or pointer looks like it."""
-    return "".join(random.SystemRandom().choices("abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ", k=length))
+    return "".join(
+        random.SystemRandom().choices("abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ", k=length)
+    )
 
 
 def forms_of(value):
@@ -86,11 +88,12 @@ def forms_of(value):
     for before in range(3):
         whole = (len(raw) + before) // 3 * 3 - before
         text = base64.b64encode(b"\0" * before + raw[:whole])
-        forms.add(text[4 if before else 0:])
+        forms.add(text[4 if before else 0 :])
     return forms
 
 
 # ---- programs ----
+
 
 class Programs:
     """The programs under test, copied where every user may run them."""
@@ -116,10 +119,15 @@ class Programs:
 
 def environment(folder, **more):
     """A small environment; programs are found, and a sanitizer's report is an exit status."""
-    return {"PATH": f"{folder}:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8", "LD_LIBRARY_PATH": folder,
-            "COFFER_LIBEXEC": folder,
-            "ASAN_OPTIONS": "exitcode=99:quarantine_size_mb=4:malloc_context_size=8",
-            "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1:exitcode=99", **more}
+    return {
+        "PATH": f"{folder}:/usr/sbin:/usr/bin:/sbin:/bin",
+        "LC_ALL": "C.UTF-8",
+        "LD_LIBRARY_PATH": folder,
+        "COFFER_LIBEXEC": folder,
+        "ASAN_OPTIONS": "exitcode=99:quarantine_size_mb=4:malloc_context_size=8",
+        "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1:exitcode=99",
+        **more,
+    }
 
 
 # ---- identity ----
@@ -147,6 +155,7 @@ def identity(uid, gid=None, groups=()):
 
 
 # ---- clients ----
+
 
 class Client:
     """One connection that speaks lines.  Nothing in it is clever, so that it can be wrong on purpose."""
@@ -268,8 +277,12 @@ class Client:
 
 # ---- a vault ----
 
-INTEGRATION = {"title": "Warehouse sync", "description": "Copies the orders of the day.", "owner": "Petra Example",
-               "contact": "petra@example.org"}
+INTEGRATION = {
+    "title": "Warehouse sync",
+    "description": "Copies the orders of the day.",
+    "owner": "Petra Example",
+    "contact": "petra@example.org",
+}
 
 
 class Vault:
@@ -296,9 +309,15 @@ class Vault:
 
     def write_config(self, limits=None, roles=None, vault=None):
         sections = {
-            "vault": {"state_dir": self.at("state"), "anchor": self.at("anchor"), "socket": self.socket,
-                      "backup_dir": self.at("backup"), "archive_dir": self.at("archive"),
-                      "root_key": "file:" + self.at("root.key"), **(vault or {})},
+            "vault": {
+                "state_dir": self.at("state"),
+                "anchor": self.at("anchor"),
+                "socket": self.socket,
+                "backup_dir": self.at("backup"),
+                "archive_dir": self.at("archive"),
+                "root_key": "file:" + self.at("root.key"),
+                **(vault or {}),
+            },
             "roles": {"admin": "root", "operator": OPERATOR, "auditor": AUDITOR, **(roles or {})},
             "limits": limits or {},
         }
@@ -317,8 +336,16 @@ class Vault:
 
     def cofferd(self, *words, **more):
         """cofferd's commands for a stopped vault, or a start that is expected to fail."""
-        return subprocess.run([self.programs["cofferd"], *words, "--config", self.config], env=self.environment(),
-                              stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, check=False, **more)
+        return subprocess.run(
+            [self.programs["cofferd"], *words, "--config", self.config],
+            env=self.environment(),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+            **more,
+        )
 
     def start(self, **more):
         """Starts the daemon and waits for its READY=1."""
@@ -328,15 +355,22 @@ class Vault:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify, open(self.log, "ab") as log:
             notify.bind(path)
             notify.settimeout(0.05)
-            self.process = subprocess.Popen([self.programs["cofferd"], "--config", self.config],
-                                            env=self.environment(NOTIFY_SOCKET=path), stdin=subprocess.DEVNULL,
-                                            stdout=log, stderr=log, **more)
+            self.process = subprocess.Popen(
+                [self.programs["cofferd"], "--config", self.config],
+                env=self.environment(NOTIFY_SOCKET=path),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                **more,
+            )
             self.await_ready(notify)
         return self
 
     def await_ready(self, notify):
         def is_ready():
-            assert self.process.poll() is None, f"cofferd ended with {self.process.returncode}: {self.log_tail()}"
+            assert (
+                self.process.poll() is None
+            ), f"cofferd ended with {self.process.returncode}: {self.log_tail()}"
             try:
                 return b"READY=1" in notify.recv(4096)
             except TimeoutError:
@@ -377,9 +411,22 @@ class Vault:
 
     def coffer(self, *words, uid=ADMIN, gid=None, groups=(), stdin=b"", timeout=60, env=None, **more):
         """The command line as this user; bytes in and out."""
-        user = {} if uid == os.geteuid() else {"user": uid, "group": uid if gid is None else gid, "extra_groups": list(groups)}
-        return subprocess.run([self.programs["coffer"], *words], input=stdin, capture_output=True, check=False,
-                              timeout=timeout, cwd="/", env=env or self.environment(COFFER_SOCKET=self.socket), **user, **more)
+        user = (
+            {}
+            if uid == os.geteuid()
+            else {"user": uid, "group": uid if gid is None else gid, "extra_groups": list(groups)}
+        )
+        return subprocess.run(
+            [self.programs["coffer"], *words],
+            input=stdin,
+            capture_output=True,
+            check=False,
+            timeout=timeout,
+            cwd="/",
+            env=env or self.environment(COFFER_SOCKET=self.socket),
+            **user,
+            **more,
+        )
 
     def must_coffer(self, *words, **more):
         done = self.coffer(*words, **more)
@@ -395,7 +442,9 @@ class Vault:
         return self.call("secret.put", {"integration": name, "key": key, "value": value, **more}, OPERATOR)
 
     def grant(self, name, **rule):
-        return self.call("grant.add", {"integration": name, "rule": {key: str(word) for key, word in rule.items()}})
+        return self.call(
+            "grant.add", {"integration": name, "rule": {key: str(word) for key, word in rule.items()}}
+        )
 
     def fetch(self, name, uid=ETL, **more):
         """The environment of an integration as a dictionary."""
@@ -423,7 +472,11 @@ class Vault:
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def counts(self):
-        return {key: count for key, count in self.call("status")["counts"].items() if key in ("integrations", "secrets", "versions")}
+        return {
+            key: count
+            for key, count in self.call("status")["counts"].items()
+            if key in ("integrations", "secrets", "versions")
+        }
 
     def audit(self, **filters):
         """All records that match, oldest first."""
@@ -458,10 +511,15 @@ class Vault:
 
 
 def value_of(entry):
-    return base64.b64decode(entry["value"]).decode("utf-8", "surrogateescape") if entry.get("encoding") == "base64" else entry["value"]
+    return (
+        base64.b64decode(entry["value"]).decode("utf-8", "surrogateescape")
+        if entry.get("encoding") == "base64"
+        else entry["value"]
+    )
 
 
 # ---- checks ----
+
 
 class Suite:
     """Named checks over one vault, or each with one of its own."""
@@ -474,6 +532,7 @@ class Suite:
         self.folder = None
         self.programs = None
         self.arguments = []
+        self.vaults = []
 
     def check(self, function):
         self.checks.append((function.__name__, function))
@@ -489,7 +548,8 @@ class Suite:
 
     def vault(self, **more):
         """Another vault, in a folder that goes away with the program."""
-        return Vault(self.programs, self.folder, **more)
+        self.vaults.append(Vault(self.programs, self.folder, **more))
+        return self.vaults[-1]
 
     def run(self):
         # The programs are those that exist; other arguments are the test's own.
@@ -500,10 +560,16 @@ class Suite:
             return
         self.folder = tempfile.mkdtemp(prefix="coffer-test-", dir="/tmp")
         os.chmod(self.folder, 0o711)
+        signal.signal(
+            signal.SIGTERM, lambda *_: sys.exit(1)
+        )  # a test runner's timeout: clean up all the same
         try:
             self.programs = Programs(paths, self.folder)
             sys.exit(0 if self.run_checks() else 1)
         finally:
+            for vault in self.vaults:
+                if vault.is_running():
+                    vault.kill()
             shutil.rmtree(self.folder, ignore_errors=True)
 
     def run_checks(self):
@@ -521,7 +587,11 @@ class Suite:
         if results[0]:
             for number, (name, function) in enumerate(self.checks, 2):
                 results.append(self.run_one(number, name, lambda check=function: check(vault), vault))
-        results.append(self.run_one(len(self.checks) + 2, "the_daemon_ends_without_a_report", lambda: vault.close(), vault))
+        results.append(
+            self.run_one(
+                len(self.checks) + 2, "the_daemon_ends_without_a_report", lambda: vault.close(), vault
+            )
+        )
         return all(results)
 
     @staticmethod
@@ -537,9 +607,8 @@ class Suite:
             text = traceback.format_exc()
             if vault is not None:
                 text += "the daemon's log ends:\n" + vault.log_tail()
-            for line in text.splitlines():
-                print(f"# {line}")
             sys.stdout.flush()
+            print(f"{name}:\n{text}", file=sys.stderr, flush=True)
             return False
         print(f"ok {number} - {name}\n# took {time.monotonic() - started:.1f} s", flush=True)
         return True

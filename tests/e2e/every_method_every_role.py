@@ -3,13 +3,32 @@
 import json
 import re
 
-from coffer_test import ADMIN, AUDITOR, CRM, ETL, INTEGRATION, OPERATOR, STRANGER, Suite, canary, equal, forms_of
+from coffer_test import (
+    ADMIN,
+    AUDITOR,
+    CRM,
+    ETL,
+    INTEGRATION,
+    OPERATOR,
+    STRANGER,
+    Suite,
+    canary,
+    equal,
+    forms_of,
+)
 
 NAME, OTHER, ABSENT, EMPTY = "finance/warehouse-sync", "crm/connector", "finance/no-such-sync", "empty"
 VALUE = canary(48)
-MULTILINE = canary(30) + "\n\"" + canary(30) + "\\é"
+MULTILINE = canary(30) + '\n"' + canary(30) + "\\é"
 VALUES = (VALUE, MULTILINE)
-CALLERS = {"admin": ADMIN, "operator": OPERATOR, "auditor": AUDITOR, "granted": ETL, "granted_another": CRM, "stranger": STRANGER}
+CALLERS = {
+    "admin": ADMIN,
+    "operator": OPERATOR,
+    "auditor": AUDITOR,
+    "granted": ETL,
+    "granted_another": CRM,
+    "stranger": STRANGER,
+}
 RIGHTS = {
     "anyone": set(CALLERS),
     "admin": {"admin"},
@@ -76,7 +95,11 @@ def must_hold_no_value(line, what):
 def schema_names_every_row_of_the_request_table(vault):
     with open(suite.arguments[0], encoding="utf-8") as file:
         rows = re.findall(r'^REQUEST\(\w+, "([a-z._]+)", (\w+)', file.read(), re.M)
-    equal({name: entry["right"] for name, entry in methods(vault).items()}, {name: right.lower() for name, right in rows}, "methods")
+    equal(
+        {name: entry["right"] for name, entry in methods(vault).items()},
+        {name: right.lower() for name, right in rows},
+        "methods",
+    )
     equal(set(PARAMS), {name for name, _ in rows}, "methods that this test knows")
 
 
@@ -100,7 +123,9 @@ def role_check(role):
             may = role in RIGHTS[entry["right"]]
             if method != "env.fetch" or not may:
                 must_hold_no_value(line, f"{method} by {role}")
-            expected = ("denied",) if not may else (ALWAYS_REFUSED[method],) if method in ALWAYS_REFUSED else ("ok",)
+            expected = (
+                ("denied",) if not may else (ALWAYS_REFUSED[method],) if method in ALWAYS_REFUSED else ("ok",)
+            )
             if may and method in ("integration.add", "grant.add", "secret.revoke", "secret.remove"):
                 expected = ("ok", "conflict", "not_found")  # an earlier role did it already
             assert word in expected, f"{method} by {role}: {word} instead of {expected}: {line[:300]!r}"
@@ -114,11 +139,21 @@ for _role in ("stranger", "granted_another", "auditor", "operator", "admin", "gr
 
 def odd_check(role):
     """No params, none of the due fields, wrong types, values in wrong places: never a value back, never our input."""
+
     def check(vault):
         for method in methods(vault):
-            for params in (None, {}, {"integration": NAME, "value": VALUE}, {"name": VALUE}, {VALUE: 1}, {"integration": 7}):
+            for params in (
+                None,
+                {},
+                {"integration": NAME, "value": VALUE},
+                {"name": VALUE},
+                {VALUE: 1},
+                {"integration": 7},
+            ):
                 line = ask_raw(vault, role, method, params)
-                if method != "env.fetch" or "granted" not in role or params:  # without a name: its own integration
+                if (
+                    method != "env.fetch" or "granted" not in role or params
+                ):  # without a name: its own integration
                     must_hold_no_value(line, f"{method} by {role} with {params}")
 
     return check
@@ -130,7 +165,16 @@ for _role in CALLERS:
 
 @suite.check
 def verbs_that_do_not_exist_return_nothing(vault):
-    for method in ("secret.get", "secret.read", "secret.export", "secret.reveal", "env.show", "vault.dump", "SECRET.LIST", ""):
+    for method in (
+        "secret.get",
+        "secret.read",
+        "secret.export",
+        "secret.reveal",
+        "env.show",
+        "vault.dump",
+        "SECRET.LIST",
+        "",
+    ):
         for role in CALLERS:
             line = ask_raw(vault, role, method, {"integration": NAME, "key": "API_TOKEN"})
             must_hold_no_value(line, f"{method} by {role}")
@@ -149,7 +193,10 @@ def equality_check(role):
         for method, entry in methods(vault).items():
             if role in RIGHTS[entry["right"]] and method != "env.fetch" or method in ANYONE:
                 continue
-            forbidden, absent = (ask_raw(vault, role, method, PARAMS[method](name)) for name in (OTHER if role != "granted_another" else NAME, ABSENT))
+            forbidden, absent = (
+                ask_raw(vault, role, method, PARAMS[method](name))
+                for name in (OTHER if role != "granted_another" else NAME, ABSENT)
+            )
             equal(absent, forbidden, f"{method} by {role}: the reply about what is absent")
 
     return check
@@ -162,14 +209,22 @@ for _role in ("stranger", "granted", "granted_another", "auditor"):
 @suite.check
 def an_operator_s_fetch_of_what_is_absent_and_forbidden_is_equal_to_the_byte(vault):
     for role in ("operator", "admin"):
-        equal(*(ask_raw(vault, role, "env.fetch", {"integration": name}) for name in (NAME, ABSENT)), f"replies to {role}")
+        equal(
+            *(ask_raw(vault, role, "env.fetch", {"integration": name}) for name in (NAME, ABSENT)),
+            f"replies to {role}",
+        )
 
 
 @suite.check
 def a_key_that_is_absent_looks_like_one_of_a_forbidden_integration(vault):
     for role in ("stranger", "granted_another", "operator"):
-        equal(*(ask_raw(vault, role, "env.fetch", {"integration": NAME, "only": [key]}) for key in ("API_TOKEN", "NO_SUCH_KEY")),
-              f"replies to {role}")
+        equal(
+            *(
+                ask_raw(vault, role, "env.fetch", {"integration": NAME, "only": [key]})
+                for key in ("API_TOKEN", "NO_SUCH_KEY")
+            ),
+            f"replies to {role}",
+        )
 
 
 @suite.check
@@ -198,7 +253,11 @@ def a_grant_to_a_group_counts_for_its_members_only(vault):
     with vault.client(STRANGER, groups=(2200,)) as client:
         equal(client.call("env.fetch", {"integration": EMPTY})["env"][0]["value"], VALUE, "value")
     with vault.client(STRANGER, gid=2200) as client:
-        equal(client.call("env.fetch", {"integration": EMPTY})["env"][0]["value"], VALUE, "value by the primary group")
+        equal(
+            client.call("env.fetch", {"integration": EMPTY})["env"][0]["value"],
+            VALUE,
+            "value by the primary group",
+        )
 
 
 @suite.check

@@ -57,21 +57,28 @@ class Load:
         with contextlib.suppress(OSError, AssertionError), vault.client(OPERATOR) as client:  # until the blow
             while not self.stop.is_set():
                 key.sent += 1
-                result = client.call("secret.put", {"integration": self.name, "key": key.name, "value": key.value(key.sent)})
+                result = client.call(
+                    "secret.put", {"integration": self.name, "key": key.name, "value": key.value(key.sent)}
+                )
                 key.acknowledged, key.version = key.sent, result["version"]
 
     def read(self, vault):
         with contextlib.suppress(OSError, AssertionError, Refused), vault.client(ETL) as client:
             while not self.stop.is_set():
                 floor = {key.name: key.acknowledged for key in self.keys}
-                values = {entry["key"]: entry["value"] for entry in client.call("env.fetch", {"integration": self.name})["env"]}
+                values = {
+                    entry["key"]: entry["value"]
+                    for entry in client.call("env.fetch", {"integration": self.name})["env"]
+                }
                 self.compare(values, floor)
 
     def compare(self, values, floor):
         for key in self.keys:
             number = key.number_of(values[key.name]) if key.name in values else 0
             if not floor[key.name] <= number <= key.sent:
-                self.failure = f"{key.name}: fetched {number}, acknowledged before {floor[key.name]}, sent {key.sent}"
+                self.failure = (
+                    f"{key.name}: fetched {number}, acknowledged before {floor[key.name]}, sent {key.sent}"
+                )
 
     def strike(self, vault):
         """The load, and the blow in the middle of it."""
@@ -93,7 +100,9 @@ class Load:
             values = vault.fetch(self.name)
         for key in self.keys:
             number = key.number_of(values[key.name]) if key.name in values else 0
-            assert key.acknowledged <= number <= key.sent, f"{key.name}: {number}, acknowledged {key.acknowledged}, sent {key.sent}"
+            assert (
+                key.acknowledged <= number <= key.sent
+            ), f"{key.name}: {number}, acknowledged {key.acknowledged}, sent {key.sent}"
             key.sent = key.acknowledged = number
             if number:
                 self.check_versions(vault, key)
@@ -102,8 +111,14 @@ class Load:
         versions = vault.call("secret.show", {"integration": self.name, "key": key.name})["versions"]
         numbers = sorted(entry["version"] for entry in versions)
         equal(numbers, list(range(1, len(numbers) + 1)), f"{key.name}: versions")
-        assert len(numbers) >= key.version, f"{key.name}: version {key.version} was acknowledged, {len(numbers)} are there"
-        equal([entry["version"] for entry in versions if entry["state"] == "current"], numbers[-1:], f"{key.name}: current")
+        assert (
+            len(numbers) >= key.version
+        ), f"{key.name}: version {key.version} was acknowledged, {len(numbers)} are there"
+        equal(
+            [entry["version"] for entry in versions if entry["state"] == "current"],
+            numbers[-1:],
+            f"{key.name}: current",
+        )
 
 
 @suite.check

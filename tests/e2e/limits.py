@@ -5,10 +5,22 @@ import resource
 import socket
 import time
 
-from coffer_test import ADMIN, CRM, ETL, OPERATOR, PROOF_SECONDS, STRANGER, Client, Suite, canary, equal, wait_until
+from coffer_test import (
+    ADMIN,
+    CRM,
+    ETL,
+    OPERATOR,
+    PROOF_SECONDS,
+    STRANGER,
+    Client,
+    Suite,
+    canary,
+    equal,
+    wait_until,
+)
 
 NAME, BIG = "finance/warehouse-sync", "big/set"
-CONNECTIONS = 128   # in all; a uid gets an eighth
+CONNECTIONS = 128  # in all; a uid gets an eighth
 SHARE = CONNECTIONS // 8
 LIMITS = {"connections": CONNECTIONS, "connections_reserved": 16, "fetches_per_minute": 1000000}
 
@@ -45,6 +57,19 @@ def is_idle(vault):
     wait_until(lambda: connections(vault) <= 1, "everybody else has gone")
 
 
+def never_readers(vault):
+    """A uid's share of clients that ask for a large reply and do not read; those that get one, and those that do not."""
+    clients = [vault.client(CRM, buffer_bytes=4096) for _ in range(SHARE)]
+    for client in clients:
+        client.send(client.request("env.fetch", {"integration": BIG}))
+    starts = [client.socket.recv(4096, socket.MSG_PEEK) for client in clients]
+    served = [client for client, start in zip(clients, starts) if b'"result"' in start]
+    busy = [client for client, start in zip(clients, starts) if b'"busy"' in start]
+    equal(len(served) + len(busy), SHARE, f"clients that were told result or busy ({starts})")
+    assert served, "nobody got a reply"
+    return served, busy
+
+
 def flood(vault, uid, count):
     """Opens connections and speaks on each; those that were let in."""
     clients = []
@@ -55,7 +80,11 @@ def flood(vault, uid, count):
             assert error.errno in (errno.EAGAIN, errno.ECONNREFUSED, errno.EPIPE, errno.ECONNRESET), error
             continue
         clients.append(client)
-    return [client for client in clients if client.send_until_refused(client.request("whoami")) and client.read_line()]
+    return [
+        client
+        for client in clients
+        if client.send_until_refused(client.request("whoami")) and client.read_line()
+    ]
 
 
 def close_all(vault, clients):
@@ -79,7 +108,9 @@ def when_all_but_the_reserve_is_taken_an_admin_still_gets_in(vault):
     held = [client for uid in range(3000, 3010) for client in flood(vault, uid, SHARE)]
     equal(len(held), CONNECTIONS - LIMITS["connections_reserved"], "connections let in")
     client = vault.client(ETL)
-    assert not client.send_until_refused(client.request("whoami")) or client.read_line() is None, "an ordinary caller was let in"
+    assert (
+        not client.send_until_refused(client.request("whoami")) or client.read_line() is None
+    ), "an ordinary caller was let in"
     is_served(vault, ADMIN)
     close_all(vault, held)
     is_served(vault)
@@ -87,31 +118,21 @@ def when_all_but_the_reserve_is_taken_an_admin_still_gets_in(vault):
 
 @suite.check
 def clients_that_never_read_are_closed_at_the_drain_deadline(vault):
-    held = [vault.client(CRM, buffer_bytes=4096) for _ in range(SHARE)]
-    for client in held:
-        client.send(client.request("env.fetch", {"integration": BIG}))
-    is_served(vault)
+    served, busy = never_readers(vault)
     started = time.monotonic()
-    is_idle(vault)
+    is_served(vault)
+    wait_until(lambda: connections(vault) <= len(busy) + 1, "the never-readers are closed")
     took = time.monotonic() - started
-    assert took <= 10, f"closed after {took:.1f} s"
-    close_all(vault, held)
+    assert 3 <= took <= 10, f"closed after {took:.1f} s"
+    close_all(vault, served + busy)
 
 
 @suite.check
 def a_uid_that_holds_its_share_of_reply_memory_is_told_busy_and_no_one_else_is(vault):
-    held = [vault.client(CRM, buffer_bytes=4096) for _ in range(SHARE)]
-    for client in held:
-        client.send(client.request("env.fetch", {"integration": BIG}))
+    served, busy = never_readers(vault)
+    assert busy, "a uid may take more than its quarter of the pool"
     is_served(vault)
-    words = []
-    for client in held:
-        start = client.socket.recv(4096, socket.MSG_PEEK)
-        words.append("busy" if b'"busy"' in start else "value" if b'"result"' in start else start[:100])
-    assert set(words) == {"busy", "value"}, words
-    rss = vault.rss_kib()
-    close_all(vault, held)
-    assert vault.rss_kib() <= rss + 1024
+    close_all(vault, served + busy)
 
 
 @suite.check
@@ -140,7 +161,9 @@ def slow_writers_of_one_uid_keep_nobody_waiting(vault):
 def an_idle_connection_stays_for_its_time(vault):
     with vault.client(ETL) as client:
         client.must_be_open()
-        time.sleep(3)  # longer than the first line may take, shorter than the idle limit: the point of the check
+        time.sleep(
+            3
+        )  # longer than the first line may take, shorter than the idle limit: the point of the check
         client.must_be_open()
 
 
@@ -180,6 +203,7 @@ def fetches_beyond_the_rate_of_an_integration_are_rate_limited(vault):
 @suite.check
 def without_descriptors_the_daemon_waits_and_serves_again(_):
     """The flood meets EMFILE: no crash, no spinning, and service as soon as there is room."""
+
     def few_descriptors():
         resource.setrlimit(resource.RLIMIT_NOFILE, (100, 100))
 
@@ -220,7 +244,7 @@ def nothing_of_this_has_grown_the_daemon(vault):
     descriptors, rss = vault.descriptors(), vault.rss_kib()
     for _ in range(5):
         close_all(vault, flood(vault, STRANGER, SHARE))
-    equal(vault.descriptors(), descriptors, "descriptors")
+    wait_until(lambda: vault.descriptors() <= descriptors, f"no more than {descriptors} descriptors are open")
     growth = vault.rss_kib() - rss
     assert growth < (16384 if vault.is_sanitized() else 512), f"grew by {growth} KiB"
 

@@ -10,6 +10,7 @@ import json
 import os
 import random
 import re
+import socket
 import subprocess
 import sys
 
@@ -39,7 +40,7 @@ def pieces_of(value):
     for form in forms_of(value):
         for text in TEXT.findall(form):
             step = 2 if len(text) < 300 else 6
-            pieces.update(text[start:start + PIECE] for start in range(0, len(text) - PIECE + 1, step))
+            pieces.update(text[start : start + PIECE] for start in range(0, len(text) - PIECE + 1, step))
     return pieces
 
 
@@ -55,8 +56,12 @@ def scan(pid, pieces):
             total += len(data)
             for run in TEXT.finditer(data):
                 text = run.group()
-                windows = (text[at:at + PIECE] for at in range(len(text) - PIECE + 1))
-                found += [(line, hex(start + run.start() + at), piece) for at, piece in enumerate(windows) if piece in pieces]
+                windows = (text[at : at + PIECE] for at in range(len(text) - PIECE + 1))
+                found += [
+                    (line, hex(start + run.start() + at), piece)
+                    for at, piece in enumerate(windows)
+                    if piece in pieces
+                ]
     assert total > 1 << 20, f"only {total} bytes were readable"
     return found
 
@@ -77,7 +82,7 @@ def new_value():
     kind = random.randrange(4)
     value = canary(random.choice((24, 40, 63, 200, 1000)))
     if kind == 1:  # what JSON escapes
-        value = "\"\\".join((value, canary(24)))
+        value = '"\\'.join((value, canary(24)))
     elif kind == 2:
         value = value + "\n" + canary(30) + "é"
     elif kind == 3 and random.randrange(3) == 0:
@@ -94,6 +99,7 @@ def put_params(value):
 
 
 # The mix: successful, refused, malformed, disconnected half-way.
+
 
 def put(vault):
     with vault.client(OPERATOR) as client:
@@ -117,7 +123,15 @@ def canary_used(length):
 
 
 def put_invalid(vault):
-    spoil = random.choice(({"key": "LD_PRELOAD"}, {"key": "1A"}, {"integration": "no/such"}, {"extra": 1}, {"expect_version": 99999}))
+    spoil = random.choice(
+        (
+            {"key": "LD_PRELOAD"},
+            {"key": "1A"},
+            {"integration": "no/such"},
+            {"extra": 1},
+            {"expect_version": 99999},
+        )
+    )
     with vault.client(OPERATOR) as client:
         reply = client.ask("secret.put", {**put_params(new_value()), **spoil})
         assert "error" in reply, reply
@@ -126,14 +140,14 @@ def put_invalid(vault):
 def put_malformed(vault):
     with vault.client(OPERATOR) as client:
         line = client.request("secret.put", put_params(new_value()))
-        client.send(line[:-2] + random.choice((b",}", b"]", b"\"", b"}}", b"\\")) + b"\n")
+        client.send(line[:-2] + random.choice((b",}", b"]", b'"', b"}}", b"\\")) + b"\n")
         assert b"error" in client.read_line()
 
 
 def put_cut_off(vault):
     client = vault.client(OPERATOR)
     line = client.request("secret.put", put_params(new_value()))
-    client.send(line[:random.randrange(len(line) // 2, len(line))])
+    client.send(line[: random.randrange(len(line) // 2, len(line))])
     random.choice((client.close, client.reset))()
 
 
@@ -156,19 +170,40 @@ def fetch_denied(vault):
 
 def too_long(vault):
     with vault.client(STRANGER) as client:
-        client.send_until_refused(client.request("secret.put", {"integration": NAME, "key": "K", "value": canary_used(6000)}))
+        client.send_until_refused(
+            client.request("secret.put", {"integration": NAME, "key": "K", "value": canary_used(6000)})
+        )
         client.is_closed_within(5)
 
 
 def value_in_wrong_place(vault):
     with vault.client(OPERATOR) as client:
         value = canary_used(60)
-        client.ask(*random.choice((("secret.show", {"integration": NAME, "key": value[:60]}), (value, {}), ("whoami", {value: 1}),
-                                   ("integration.show", {"name": value.lower() + "!"}))))
+        client.ask(
+            *random.choice(
+                (
+                    ("secret.show", {"integration": NAME, "key": value[:60]}),
+                    (value, {}),
+                    ("whoami", {value: 1}),
+                    ("integration.show", {"name": value.lower() + "!"}),
+                )
+            )
+        )
 
 
-MIX = [(put, 30), (fetch, 30), (put_refused, 5), (put_invalid, 8), (put_malformed, 8), (put_cut_off, 6), (put_and_gone, 4),
-       (fetch_and_gone, 4), (fetch_denied, 3), (too_long, 1), (value_in_wrong_place, 1)]
+MIX = [
+    (put, 30),
+    (fetch, 30),
+    (put_refused, 5),
+    (put_invalid, 8),
+    (put_malformed, 8),
+    (put_cut_off, 6),
+    (put_and_gone, 4),
+    (fetch_and_gone, 4),
+    (fetch_denied, 3),
+    (too_long, 1),
+    (value_in_wrong_place, 1),
+]
 
 
 @suite.setup
@@ -182,16 +217,40 @@ def prepare(vault):
 def the_search_finds_a_value_that_is_there(_):
     """The control: a process that holds a value, and a piece of one, is found out."""
     value = canary(40)
-    program = ("import sys\nvalue = sys.stdin.buffer.readline()\nbase = bytearray(__import__('base64').b64encode(b'x' + value))\n"
-               "print('ready', flush=True)\nsys.stdin.read()")
-    with subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+    program = (
+        "import sys\nvalue = sys.stdin.buffer.readline()\nbase = bytearray(__import__('base64').b64encode(b'x' + value))\n"
+        "print('ready', flush=True)\nsys.stdin.read()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
         process.stdin.write(value.encode() + b"\n")
         process.stdin.flush()
         equal(process.stdout.readline(), b"ready\n", "the helper's word")
         found = {piece for _, _, piece in scan(process.pid, pieces_of(value))}
         process.stdin.close()
     assert value[:PIECE].encode() in found, "the plain value was not found"
-    assert any(base64.b64encode(b"\0" + value.encode())[4:4 + PIECE] == piece for piece in found), "the base64 form was not found"
+    assert any(
+        base64.b64encode(b"\0" + value.encode())[4 : 4 + PIECE] == piece for piece in found
+    ), "the base64 form was not found"
+
+
+@suite.check
+def the_search_finds_a_value_in_a_reply_that_is_not_yet_taken(vault):
+    """The control in the daemon itself, which may hold a value there and nowhere else."""
+    value = canary_used(60000)
+    vault.add("control")
+    for number in range(6):
+        vault.put("control", f"KEY_{number}", value)
+    vault.grant("control", user=ETL)
+    with vault.client(ETL, buffer_bytes=4096) as client:
+        client.send(client.request("env.fetch", {"integration": "control"}))
+        assert client.socket.recv(10, socket.MSG_PEEK), "the reply has begun"
+        assert scan(vault.pid, pieces_of(value)), "a value that the daemon holds was not found"
+        client.read_line()
+    vault.call("whoami")
+    found = scan(vault.pid, pieces_of(value))
+    assert not found, f"{len(found)} pieces after the reply: {found[:20]}"
 
 
 @suite.check

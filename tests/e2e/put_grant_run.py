@@ -101,7 +101,11 @@ def the_granted_program_finds_the_value_in_its_environment(vault):
 
 @suite.check
 def the_only_granted_integration_needs_no_name(vault):
-    equal(vault.must_coffer("run", "--", "/usr/bin/printenv", "PGPASSWORD", uid=ETL), FIRST.encode() + b"\n", "PGPASSWORD")
+    equal(
+        vault.must_coffer("run", "--", "/usr/bin/printenv", "PGPASSWORD", uid=ETL),
+        FIRST.encode() + b"\n",
+        "PGPASSWORD",
+    )
 
 
 @suite.check
@@ -113,8 +117,14 @@ def everybody_else_still_gets_nothing(vault):
 
 @suite.check
 def a_new_value_replaces_the_current_one_at_the_next_start(vault):
-    shown(vault, "secret", "put", NAME, "PGPASSWORD", "--note", "rotated", uid=OPERATOR, stdin=SECOND.encode())
-    equal(vault.must_coffer("run", "--", "/usr/bin/printenv", "PGPASSWORD", uid=ETL), SECOND.encode() + b"\n", "PGPASSWORD")
+    shown(
+        vault, "secret", "put", NAME, "PGPASSWORD", "--note", "rotated", uid=OPERATOR, stdin=SECOND.encode()
+    )
+    equal(
+        vault.must_coffer("run", "--", "/usr/bin/printenv", "PGPASSWORD", uid=ETL),
+        SECOND.encode() + b"\n",
+        "PGPASSWORD",
+    )
     versions = as_json(vault, "secret", "show", NAME, "PGPASSWORD", uid=AUDITOR)["versions"]
     equal({entry["version"]: entry["state"] for entry in versions}, {1: "draining", 2: "current"}, "states")
     equal({entry["version"]: entry["fetches"] for entry in versions}, {1: 2, 2: 1}, "fetches")
@@ -122,7 +132,9 @@ def a_new_value_replaces_the_current_one_at_the_next_start(vault):
 
 @suite.check
 def exact_keeps_the_trailing_newline(vault):
-    shown(vault, "secret", "put", NAME, "EXACT", "--exact", "--multiline", uid=OPERATOR, stdin=b"two\nlines\n")
+    shown(
+        vault, "secret", "put", NAME, "EXACT", "--exact", "--multiline", uid=OPERATOR, stdin=b"two\nlines\n"
+    )
     equal(vault.fetch(NAME)["EXACT"], "two\nlines\n", "EXACT")
 
 
@@ -142,8 +154,15 @@ def bytes_that_are_not_text_arrive_unchanged(vault):
 
 @suite.check
 def listings_name_keys_and_states_and_no_values(vault):
-    for words in (("secret", "list", NAME), ("secret", "show", NAME, "PGPASSWORD"), ("integration", "show", NAME),
-                  ("grant", "list", NAME), ("status",), ("whoami",), ("audit", "list")):
+    for words in (
+        ("secret", "list", NAME),
+        ("secret", "show", NAME, "PGPASSWORD"),
+        ("integration", "show", NAME),
+        ("grant", "list", NAME),
+        ("status",),
+        ("whoami",),
+        ("audit", "list"),
+    ):
         for more in ((), ("--json",)):
             shown(vault, *words, *more)
     keys = {entry["key"] for entry in as_json(vault, "secret", "list", NAME, uid=OPERATOR)["secrets"]}
@@ -153,8 +172,13 @@ def listings_name_keys_and_states_and_no_values(vault):
 @suite.check
 def the_audit_log_tells_who_did_what(vault):
     records = [(record["kind"], record["outcome"], record["uid"]) for record in vault.audit(integration=NAME)]
-    for wanted in (("integration.add", "ok", 0), ("secret.put", "ok", OPERATOR), ("grant.add", "ok", 0),
-                   ("env.fetch", "ok", ETL), ("env.fetch", "denied", STRANGER)):
+    for wanted in (
+        ("integration.add", "ok", 0),
+        ("secret.put", "ok", OPERATOR),
+        ("grant.add", "ok", 0),
+        ("env.fetch", "ok", ETL),
+        ("env.fetch", "denied", STRANGER),
+    ):
         assert wanted in records, f"{wanted} is not in {records}"
     SHOWN.append(json.dumps(vault.audit()).encode())
 
@@ -182,7 +206,9 @@ def verify_changed(vault, change):
 
 @suite.check
 def a_changed_record_is_found(vault):
-    verify_changed(vault, lambda lines: lines[:3] + [re.sub(r'"uid":\d+', '"uid":4711', lines[3])] + lines[4:])
+    verify_changed(
+        vault, lambda lines: lines[:3] + [re.sub(r'"uid":\d+', '"uid":4711', lines[3])] + lines[4:]
+    )
 
 
 @suite.check
@@ -201,8 +227,29 @@ def an_inserted_record_is_found(vault):
 
 
 @suite.check
-def a_first_record_that_is_missing_is_found(vault):
-    verify_changed(vault, lambda lines: lines[1:])
+def an_export_that_does_not_begin_at_the_first_record_says_so(vault):
+    """The rest of a log is in order by itself; what came before is named, so that nobody takes it for the whole."""
+    with open(vault.at("audit.jsonl"), encoding="utf-8") as file:
+        lines = file.read().splitlines(keepends=True)
+    with open(vault.at("changed.jsonl"), "w", encoding="utf-8") as file:
+        file.writelines(lines[1:])
+    assert b"from record 2" in vault.must_coffer("audit", "verify", vault.at("changed.jsonl"))
+
+
+@suite.check
+def a_tail_that_is_missing_shows_in_the_head(vault):
+    whole, cut = (
+        vault.must_coffer("audit", "verify", vault.at(name)) for name in ("audit.jsonl", cut_tail(vault))
+    )
+    assert whole != cut, "the same words for a log without its tail"
+
+
+def cut_tail(vault):
+    with open(vault.at("audit.jsonl"), encoding="utf-8") as file:
+        lines = file.read().splitlines(keepends=True)
+    with open(vault.at("cut.jsonl"), "w", encoding="utf-8") as file:
+        file.writelines(lines[:-1])
+    return "cut.jsonl"
 
 
 @suite.check

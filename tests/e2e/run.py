@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 """coffer run: the program in place, its arguments untouched, its environment as promised, and its own failures."""
+import contextlib
 import json
 import os
 import signal
@@ -29,7 +30,11 @@ def prepare(vault):
 
 def run(vault, *words, uid=ETL, status=0, env=None, **more):
     done = vault.coffer("run", *words, uid=uid, env=env, **more)
-    equal(done.returncode, status, f"exit status of coffer run {' '.join(map(repr, words))} ({done.stderr[-2000:]!r})")
+    equal(
+        done.returncode,
+        status,
+        f"exit status of coffer run {' '.join(map(repr, words))} ({done.stderr[-2000:]!r})",
+    )
     return done
 
 
@@ -43,6 +48,7 @@ def environ(vault, *options, **more):
 
 
 # ---- refusals first ----
+
 
 @suite.check
 def a_program_that_is_not_there_is_127(vault):
@@ -67,7 +73,9 @@ def a_caller_without_a_grant_is_125_and_told_denied(vault):
 
 @suite.check
 def absent_and_forbidden_read_alike(vault):
-    absent, forbidden = (run(vault, name, "--", "/bin/true", uid=STRANGER, status=125).stderr for name in ("no/such", NAME))
+    absent, forbidden = (
+        run(vault, name, "--", "/bin/true", uid=STRANGER, status=125).stderr for name in ("no/such", NAME)
+    )
     equal(absent.replace(b"no/such", b"X"), forbidden.replace(NAME.encode(), b"X"), "complaint")
 
 
@@ -82,12 +90,22 @@ def no_daemon_is_75_and_nothing_runs(vault):
 def a_key_that_is_not_there_is_125_unless_optional(vault):
     done = run(vault, NAME, "--only", "API_TOKEN,NO_SUCH_KEY", "--", "/bin/true", status=125)
     assert b"--optional" in done.stderr, f"the way out is not named: {done.stderr!r}"
-    equal(environ(vault, NAME, "--only", "API_TOKEN,NO_SUCH_KEY", "--optional", "NO_SUCH_KEY").get("API_TOKEN"), TOKEN, "API_TOKEN")
+    equal(
+        environ(vault, NAME, "--only", "API_TOKEN,NO_SUCH_KEY", "--optional", "NO_SUCH_KEY").get("API_TOKEN"),
+        TOKEN,
+        "API_TOKEN",
+    )
 
 
 @suite.check
 def bad_usage_is_64_or_125_and_nothing_runs(vault):
-    for words in ((), ("--",), (NAME,), (NAME, "--no-such-option", "--", "/bin/echo", "ran"), (NAME, "--only", "--", "/bin/echo")):
+    for words in (
+        (),
+        ("--",),
+        (NAME,),
+        (NAME, "--no-such-option", "--", "/bin/echo", "ran"),
+        (NAME, "--only", "--", "/bin/echo"),
+    ):
         done = vault.coffer("run", *words, uid=ETL)
         assert done.returncode in (64, 125), f"{words}: {done.returncode}"
         equal(done.stdout, b"", f"output for {words}")
@@ -119,15 +137,32 @@ def a_socket_that_others_could_replace_is_not_used(vault):
 
 # ---- in place ----
 
-def spawn(vault, *words, uid=ETL, **more):
-    return subprocess.Popen([vault.programs["coffer"], "run", NAME, "--", *words], user=uid, group=uid, extra_groups=[], cwd="/",
-                            env=vault.environment(COFFER_SOCKET=vault.socket), stdout=subprocess.PIPE, **more)
+
+@contextlib.contextmanager
+def spawned(vault, *words, options=(), uid=ETL):
+    """coffer run in the background; ended, if it has not ended by itself."""
+    process = subprocess.Popen(
+        [vault.programs["coffer"], "run", NAME, *options, "--", *words],
+        user=uid,
+        group=uid,
+        extra_groups=[],
+        cwd="/",
+        env=vault.environment(COFFER_SOCKET=vault.socket),
+        stdout=subprocess.PIPE,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
 
 
 @suite.check
 def the_program_has_the_same_pid_and_no_wrapper_stays(vault):
-    with spawn(vault, sys.executable, "-c", SHOW) as process:
+    with spawned(vault, sys.executable, "-c", SHOW) as process:
         picture = json.loads(process.stdout.read())
+        process.wait(30)
     equal(picture["pid"], process.pid, "pid")
     equal(picture["ppid"], os.getpid(), "parent")
 
@@ -140,14 +175,22 @@ def the_exit_status_is_the_program_s_own(vault):
 
 @suite.check
 def sigterm_reaches_the_program_and_reads_143(vault):
-    with spawn(vault, "/bin/sh", "-c", "echo up; exec sleep 1000") as process:
+    with spawned(vault, "/bin/sh", "-c", "echo up; exec sleep 1000") as process:
         equal(process.stdout.readline(), b"up\n", "the program's word")
         process.send_signal(signal.SIGTERM)
         process.wait(30)
     equal(process.returncode, -signal.SIGTERM, "as the parent sees it")
     script = f"{vault.programs['coffer']} run {NAME} -- sh -c 'kill -TERM $$'; echo $?"
-    done = subprocess.run(["/bin/sh", "-c", script], user=ETL, group=ETL, extra_groups=[], cwd="/", capture_output=True, check=False,
-                          env=vault.environment(COFFER_SOCKET=vault.socket))
+    done = subprocess.run(
+        ["/bin/sh", "-c", script],
+        user=ETL,
+        group=ETL,
+        extra_groups=[],
+        cwd="/",
+        capture_output=True,
+        check=False,
+        env=vault.environment(COFFER_SOCKET=vault.socket),
+    )
     equal(done.stdout.strip().splitlines()[-1], b"143", "as a shell reads it")
 
 
@@ -160,19 +203,45 @@ def signals_are_neither_blocked_nor_ignored(vault):
 
 @suite.check
 def arguments_arrive_unchanged(vault):
-    arguments = ["", " ", "a b", "\"", "'", "\\", "$HOME", "`id`", "*", "new\nline", "tab\t", "--help", "--", "-x", "é", b"\xff\xfe\x80", "x" * 100000, "%s", "!!"]
+    arguments = [
+        "",
+        " ",
+        "a b",
+        '"',
+        "'",
+        "\\",
+        "$HOME",
+        "`id`",
+        "*",
+        "new\nline",
+        "tab\t",
+        "--help",
+        "--",
+        "-x",
+        "é",
+        b"\xff\xfe\x80",
+        "x" * 100000,
+        "%s",
+        "!!",
+    ]
     found = seen(vault, NAME, arguments=arguments)["argv"]
-    equal(found, [(word if isinstance(word, bytes) else word.encode()).hex() for word in arguments], "arguments")
+    equal(
+        found, [(word if isinstance(word, bytes) else word.encode()).hex() for word in arguments], "arguments"
+    )
 
 
 @suite.check
 def standard_streams_are_the_program_s(vault):
-    equal(run(vault, NAME, "--", "/bin/cat", stdin=b"in\0out\xff").stdout, b"in\0out\xff", "what went through")
+    equal(
+        run(vault, NAME, "--", "/bin/cat", stdin=b"in\0out\xff").stdout, b"in\0out\xff", "what went through"
+    )
 
 
 @suite.check
 def no_descriptor_of_coffer_s_is_inherited(vault):
-    direct = json.loads(subprocess.run([sys.executable, "-c", SHOW], capture_output=True, check=True).stdout)["descriptors"]
+    direct = json.loads(subprocess.run([sys.executable, "-c", SHOW], capture_output=True, check=True).stdout)[
+        "descriptors"
+    ]
     equal(seen(vault, NAME)["descriptors"], direct, "open descriptors")
 
 
@@ -185,10 +254,15 @@ def limits_and_directory_are_the_caller_s(vault):
 
 # ---- the environment ----
 
+
 @suite.check
 def the_values_are_there_beside_the_inherited_variables(vault):
     found = environ(vault, NAME, env=vault.environment(COFFER_SOCKET=vault.socket, INHERITED="yes"))
-    equal({key: found.get(key) for key in ("API_TOKEN", "API_URL", "INHERITED")}, {"API_TOKEN": TOKEN, "API_URL": URL, "INHERITED": "yes"}, "variables")
+    equal(
+        {key: found.get(key) for key in ("API_TOKEN", "API_URL", "INHERITED")},
+        {"API_TOKEN": TOKEN, "API_URL": URL, "INHERITED": "yes"},
+        "variables",
+    )
 
 
 @suite.check
@@ -201,8 +275,12 @@ def the_secret_wins_over_an_inherited_variable_unless_kept(vault):
 
 @suite.check
 def clean_env_starts_from_nothing(vault):
-    found = environ(vault, NAME, "--clean-env", env=vault.environment(COFFER_SOCKET=vault.socket, INHERITED="yes"))
-    assert set(found) - {"LC_CTYPE", "PATH"} == {"API_TOKEN", "API_URL", "DB_HOST"}, sorted(found)  # LC_CTYPE is Python's own
+    found = environ(
+        vault, NAME, "--clean-env", env=vault.environment(COFFER_SOCKET=vault.socket, INHERITED="yes")
+    )
+    assert set(found) - {"LC_CTYPE", "PATH"} == {"API_TOKEN", "API_URL", "DB_HOST"}, sorted(
+        found
+    )  # LC_CTYPE is Python's own
     assert found["PATH"], "a minimal PATH is there"
 
 
@@ -214,7 +292,9 @@ def only_takes_what_it_names(vault):
 
 @suite.check
 def coffer_variables_do_not_reach_the_program(vault):
-    env = vault.environment(COFFER_SOCKET=vault.socket, COFFER_INTEGRATION=NAME, COFFER_ANYTHING="x", COFFEE="yes")
+    env = vault.environment(
+        COFFER_SOCKET=vault.socket, COFFER_INTEGRATION=NAME, COFFER_ANYTHING="x", COFFEE="yes"
+    )
     found = environ(vault, env=env)
     equal([key for key in found if key.startswith("COFFER_")], [], "COFFER_ variables")
     equal(found["COFFEE"], "yes", "COFFEE")
@@ -229,13 +309,12 @@ def each_variable_is_there_once(vault):
 
 @suite.check
 def no_argument_ever_holds_a_value(vault):
-    with spawn(vault, "/bin/sh", "-c", "echo up; exec sleep 1000") as process:
+    with spawned(vault, "/bin/sh", "-c", "echo up; exec sleep 1000") as process:
         process.stdout.readline()
         with open(f"/proc/{process.pid}/cmdline", "rb") as file:
             assert TOKEN.encode() not in file.read(), "a value in the arguments"
         with open(f"/proc/{process.pid}/environ", "rb") as file:
             assert TOKEN.encode() in file.read(), "the control: it is in the environment"
-        process.kill()
 
 
 @suite.check
@@ -247,14 +326,12 @@ def a_run_is_recorded_with_its_versions(vault):
 @suite.check
 def wait_retries_until_the_daemon_is_there(vault):
     equal(vault.stop(), 0, "exit status after SIGTERM")
-    process = subprocess.Popen([vault.programs["coffer"], "run", NAME, "--wait", "20", "--", "/bin/echo", "ran"], user=ETL, group=ETL,
-                               extra_groups=[], cwd="/", env=vault.environment(COFFER_SOCKET=vault.socket), stdout=subprocess.PIPE)
-    with process:
+    with spawned(vault, "/bin/echo", "ran", options=("--wait", "20")) as process:
         time.sleep(0.3)  # it has tried and failed at least once; not a wait for anything
         assert process.poll() is None, "it gave up"
         vault.start()
         equal(process.stdout.read(), b"ran\n", "output")
-    equal(process.returncode, 0, "exit status")
+        equal(process.wait(30), 0, "exit status")
 
 
 if __name__ == "__main__":

@@ -31,8 +31,23 @@ class Trace:
         self.process = None
 
     def __enter__(self):
-        self.process = subprocess.Popen(["strace", "-f", "-yy", "-s", "64", "-e", f"trace={CALLS}", "-o", self.path, "-p", str(self.vault.pid)],
-                                        stderr=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen(
+            [
+                "strace",
+                "-f",
+                "-yy",
+                "-s",
+                "64",
+                "-e",
+                f"trace={CALLS}",
+                "-o",
+                self.path,
+                "-p",
+                str(self.vault.pid),
+            ],
+            stderr=subprocess.PIPE,
+            text=True,
+        )
         line = self.process.stderr.readline()
         if "attached" not in line:
             self.process.wait()
@@ -71,7 +86,10 @@ def trace_of(vault, requests):
         client.must_be_open()
         with Trace(vault) as trace:
             replies = [client.ask(method, params) for _, method, params in requests]
-            wait_until(lambda: len(syncs_before_replies(trace.lines())) >= len(requests), f"{len(requests)} replies in the trace")
+            wait_until(
+                lambda: len(syncs_before_replies(trace.lines())) >= len(requests),
+                f"{len(requests)} replies in the trace",
+            )
         return replies, syncs_before_replies(trace.lines())
 
 
@@ -91,7 +109,9 @@ def a_read_needs_no_sync(vault):
 
 @suite.check
 def a_put_is_synced_before_its_reply(vault):
-    all_synced(vault, OPERATOR, "secret.put", {"integration": NAME, "key": "API_TOKEN", "value": canary()}, "result")
+    all_synced(
+        vault, OPERATOR, "secret.put", {"integration": NAME, "key": "API_TOKEN", "value": canary()}, "result"
+    )
 
 
 @suite.check

@@ -120,7 +120,7 @@ def records():
     define("RECORD_SECOND", hashlib.blake2b(label("coffer/audit/1") + first + empty, digest_size=32).digest())
 
 
-print("/* Made by make_vectors.py: do not edit. */")
+print("/* Made by make_vectors.py: do not edit. */\n/* clang-format off */")
 print("#ifndef COFFER_TESTS_VECTORS_H\n#define COFFER_TESTS_VECTORS_H\n")
 values(keys())
 records()

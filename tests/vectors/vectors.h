@@ -1,4 +1,5 @@
 /* Made by make_vectors.py: do not edit. */
+/* clang-format off */
 #ifndef COFFER_TESTS_VECTORS_H
 #define COFFER_TESTS_VECTORS_H
 

@@ -1,5 +1,6 @@
-# Sourced by scripts that need Debian packages: install_packages NAME... installs those that are missing.
+# Sourced by the scripts that build: packages from Debian, and builds with Meson.
 
+# The packages among these that are not installed.
 missing_packages()
 {
 	local package
@@ -8,6 +9,7 @@ missing_packages()
 	done
 }
 
+# Installs those of these packages that are missing.
 install_packages()
 {
 	local missing
@@ -26,3 +28,15 @@ install_packages()
 BUILD_PACKAGES=(gcc libc6-dev pkg-config meson ninja-build libuv1-dev libsodium-dev libsqlite3-dev libinih-dev
 	libsmartcols-dev libbsd-dev)
 TEST_PACKAGES=("${BUILD_PACKAGES[@]}" clang libclang-rt-14-dev llvm check libcjson-dev python3 strace)
+
+# configure_build DIR COMPILER OPTION...: an older build of that place is used again when it can be
+configure_build()
+{
+	local dir=$1 compiler=$2
+	shift 2
+	if [ -e "$dir/build.ninja" ]; then
+		CC=$compiler meson setup --reconfigure "$dir" "$@" && return 0
+		rm -rf -- "$dir"
+	fi
+	CC=$compiler meson setup "$dir" "$@"
+}

@@ -1,0 +1,307 @@
+/*
+ * One line becomes one reply: decode, ask the right, work inside a savepoint, write the audit record into
+ * the same transaction (P4).  What a method does is its handler's business; the commit is turn.c's.
+ */
+#include "handler.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "clock.h"
+#include "envelope.h"
+#include "frame.h"
+#include "log.h"
+
+#define REQUEST(kind, method, right, state, duty, handler, ...) [REQUEST_##kind] = handle_##handler,
+static handler_fn *const handlers[REQUEST_COUNT] = {
+#include "requests.def"
+};
+#undef REQUEST
+
+/* ---- what handlers use ---- */
+
+enum err call_refuse(struct call *call, enum err err, const char *reason, const char *detail)
+{
+	snprintf(call->record.detail, sizeof(call->record.detail), "%s", reason);
+	call->detail = detail;
+	return err;
+}
+
+const char *call_copy(struct call *call, const char *text)
+{
+	if (text == NULL)
+		return NULL;
+
+	size_t size = strlen(text) + 1;
+	char *copy = arena_alloc(&call->core->arena, size);
+
+	return copy == NULL ? NULL : memcpy(copy, text, size);
+}
+
+void call_subject(struct call *call, const char *format, ...)
+{
+	struct record_subject *subject = &call->record.subject;
+	char *text = call->core->subject;
+	size_t room = sizeof(call->core->subject) - subject->len;
+	size_t space = subject->len > 0 ? 1 : 0;
+	va_list args;
+
+	if (room <= space)
+		return;
+	va_start(args, format);
+	int len = vsnprintf(text + subject->len + space, room - space, format, args);
+	va_end(args);
+	if (len < 0 || (size_t)len >= room - space)
+		return;
+	if (space > 0)
+		text[subject->len] = ' ';
+	for (char *c = text + subject->len + space; *c != '\0'; c++)
+		if (*c == '\\')
+			*c = '/'; /* see record.h */
+	subject->text = text;
+	subject->len += space + (size_t)len;
+}
+
+/* ---- one request ---- */
+
+/* The rule for unknown methods: only those who have business here learn that a method does not exist. */
+static enum err refuse_unknown(struct call *call, enum err parsed)
+{
+	if (parsed == ERR_UNKNOWN_METHOD && !core_is_known(call->core, call->who))
+		return call_refuse(call, ERR_DENIED, "unknown method asked by a stranger", NULL);
+	return call_refuse(call, parsed,
+		call->request->detail != NULL ? call->request->detail : err_text(parsed),
+		call->request->detail);
+}
+
+static enum err check_request(struct call *call, enum err parsed)
+{
+	const struct request_info *info = call->info;
+
+	if (info == NULL)
+		return refuse_unknown(call, parsed);
+	if (info->state == STATE_OPEN && call->core->store == NULL)
+		return call_refuse(call, ERR_SEALED, "the vault is sealed", NULL);
+	if (info->right != RIGHT_GRANTED && !policy_allows(info->right, call->roles))
+		return call_refuse(call, ERR_DENIED, "no role gives this right", NULL); /* P2 */
+	if (parsed != OK)
+		return refuse_unknown(call, parsed);
+	return OK;
+}
+
+static enum err run_handler(struct call *call)
+{
+	bool is_repeated = false;
+	enum err err = OK;
+
+	if (call->info->duty == DUTY_CHANGE)
+		err = results_find(call, &is_repeated);
+	if (err != OK)
+		return err;
+	if (is_repeated) {
+		snprintf(call->record.detail, sizeof(call->record.detail),
+			"repeated request_id, first result");
+		call->must_checkpoint =
+			call->request->kind == REQUEST_SECRET_REVOKE; /* P10: the first one may have failed */
+		return OK;
+	}
+	err = handlers[call->request->kind](call);
+	if (err == OK && buf_failed(&call->result))
+		return ERR_INTERNAL;
+	if (err == OK && call->result.len > REPLY_BYTES_MAX)
+		return call_refuse(call, ERR_TOO_LARGE, "the reply is too large",
+			"the reply is too large; ask for less");
+	if (err == OK && call->info->duty == DUTY_CHANGE)
+		err = results_keep(call);
+	return err;
+}
+
+/* The record of something done, in the transaction of its effect (P4). */
+static enum err record_success(struct call *call)
+{
+	if (call->info->duty == DUTY_READ)
+		return OK;
+	snprintf(call->record.outcome, sizeof(call->record.outcome), "ok");
+	return trail_append(call->core, &call->record);
+}
+
+/* The record of a refusal, when the request's own effects are gone (P4). */
+static enum err record_refusal(struct call *call, enum err refused)
+{
+	struct core *core = call->core;
+
+	if (core->store == NULL) {
+		log_notice("refused uid %u: %s: %s", call->who->uid, call->record.kind, err_word(refused));
+		return OK;
+	}
+
+	enum err err = turn_begin(core);
+
+	if (err == OK)
+		err = store_savepoint(core->store);
+	if (err != OK)
+		return err;
+
+	struct chain before = core->chain;
+
+	err = trail_refuse(core, &call->record, refused);
+	if (err == OK)
+		return store_release(core->store);
+	core->chain = before;
+	if (store_stands(core->store)) {
+		enum err rolled_back = store_rollback_request(core->store);
+
+		if (rolled_back != OK)
+			err = rolled_back;
+	}
+	return err;
+}
+
+/* Runs the request inside its savepoint: wholly done and recorded, or nothing of it happened. */
+static enum err perform(struct call *call)
+{
+	struct core *core = call->core;
+	struct chain before = core->chain;
+	bool needs_store = call->info->state == STATE_OPEN;
+	enum err err = core->store != NULL ? turn_begin(core) : OK;
+
+	if (core->store == NULL || (err != OK && !needs_store))
+		return run_handler(call);
+	if (err == OK)
+		err = store_savepoint(core->store);
+	if (err != OK)
+		return err;
+	err = run_handler(call);
+	if (err == OK)
+		err = record_success(call);
+	if (err == OK)
+		return store_release(core->store);
+	core->chain = before;
+	if (store_stands(core->store)) {
+		enum err rolled_back = store_rollback_request(core->store);
+
+		if (rolled_back != OK)
+			return rolled_back;
+	}
+	return err;
+}
+
+static void prepare_call(struct call *call, struct core *core, struct exchange *exchange)
+{
+	call->core = core;
+	call->exchange = exchange;
+	call->who = exchange->principal;
+	call->roles = policy_roles(core->roles, exchange->principal);
+	call->request = &core->request;
+	call->now_ms = clock_wall_ms();
+	call->w = json_writer(&call->result);
+	trail_describe(&call->record, call->who, call->now_ms);
+	snprintf(call->record.kind, sizeof(call->record.kind), "line");
+	exchange->reply = (struct reply){0};
+	exchange->err = OK;
+	exchange->duty = DUTY_READ;
+	exchange->saw_store = false;
+	exchange->needs_checkpoint = false;
+	exchange->id_len = (size_t)snprintf(exchange->id, sizeof(exchange->id), "null");
+}
+
+/* Records the refusal and prepares its reply; when even the record fails, that is the answer. */
+static void refuse(struct call *call, enum err err)
+{
+	turn_check(call->core, err);
+
+	/* A handler gives its reason when it is not the store that failed but what it found there. */
+	enum err told = call->record.detail[0] != '\0' ? err : reply_store_failure(call->exchange, err);
+
+	if (call->exchange->duty == DUTY_FETCH)
+		call->record.subject = (struct record_subject){0}; /* nothing of what was opened goes out */
+
+	enum err recorded = record_refusal(call, told);
+
+	if (recorded != OK) {
+		turn_check(call->core, recorded);
+		told = reply_unrecorded(call->exchange, told);
+	}
+	call->exchange->err = told;
+	reply_write_error(call->exchange, told, told == err ? call->detail : NULL, call->retry_after_ms);
+}
+
+static void finish_call(struct call *call, enum err err)
+{
+	struct core *core = call->core;
+
+	if (err != OK) {
+		pool_give(core->replies, &call->secret_block);
+		refuse(call, err);
+	} else if (call->secret_block.bytes != NULL) {
+		reply_take_secret(call);
+	} else {
+		reply_write_result(call);
+	}
+	call->exchange->needs_checkpoint = err == OK && call->must_checkpoint;
+	buf_clear(&call->result);
+	turn_enqueue(&core->turn, call->exchange);
+}
+
+/* What was asked for is known as soon as the line is: the record of a refusal names it, too. */
+static void describe_object(struct call *call)
+{
+	struct record *record = &call->record;
+
+	request_text(call->request, FIELD_NAME, record->integration, sizeof(record->integration));
+	request_text(call->request, FIELD_INTEGRATION, record->integration, sizeof(record->integration));
+	request_text(call->request, FIELD_KEY, record->key, sizeof(record->key));
+}
+
+static bool carried_a_value(const struct call *call)
+{
+	return call->core->arena.used > 0 || request_has(call->request, FIELD_VALUE);
+}
+
+void turn_handle(struct turn *turn, struct exchange *exchange, char *line, size_t len)
+{
+	struct core *core = turn_core(turn);
+	struct call call = {0};
+
+	prepare_call(&call, core, exchange);
+
+	enum err err = request_parse(line, len, &core->request);
+
+	memcpy(exchange->id, core->request.id, core->request.id_len);
+	exchange->id_len = core->request.id_len;
+	if (core->request.has_kind) {
+		call.info = request_info(core->request.kind);
+		exchange->duty = call.info->duty;
+		exchange->saw_store = call.info->state == STATE_OPEN;
+		snprintf(call.record.kind, sizeof(call.record.kind), "%s", call.info->method);
+		describe_object(&call);
+	}
+	err = check_request(&call, err);
+	if (err == OK)
+		err = perform(&call);
+	finish_call(&call, err);
+
+	/* P1: nothing of the request outlives it but the reply's locked block. */
+	bool must_scrub = carried_a_value(&call);
+
+	arena_wipe(&core->arena);
+	wipe(line, len);
+	if (must_scrub)
+		scrub_registers_and_stack();
+}
+
+void turn_forget(void)
+{
+	scrub_registers_and_stack();
+}
+
+void turn_refuse(struct turn *turn, struct exchange *exchange, enum err err, const char *detail)
+{
+	struct core *core = turn_core(turn);
+	struct call call = {0};
+
+	prepare_call(&call, core, exchange);
+	finish_call(&call, call_refuse(&call, err, detail != NULL ? detail : err_text(err), detail));
+	scrub_registers_and_stack(); /* P1: the line may have carried a value */
+}

@@ -1,0 +1,253 @@
+/*
+ * secret.put: a value goes in, is sealed for its place, and becomes current.  The reply never tells whether
+ * it differs from an older one (P3).
+ */
+#include "secret_rows.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base64.h"
+#include "envelope.h"
+
+enum { LINE_FIELD_BYTES = 2048 };
+
+/* The value's bytes in the request's arena: the only place where it is in the clear (P1). */
+static enum err decode_value(struct call *call, struct secret *out)
+{
+	const struct json_doc *doc = &call->request->doc;
+	const struct json_token *token = call->request->field[FIELD_VALUE];
+	size_t cap = (size_t)token->len + 1;
+	char *text = arena_alloc(&call->core->arena, cap);
+	size_t len = 0;
+	char encoding[8] = "utf8";
+
+	if (text == NULL)
+		return ERR_INTERNAL;
+
+	enum err err = json_text(doc, token, text, cap, &len);
+
+	request_text(call->request, FIELD_ENCODING, encoding, sizeof(encoding));
+	if (err == OK && strcmp(encoding, "base64") == 0 &&
+		base64_decode(text, len, (unsigned char *)text, cap, &len) != OK)
+		return call_refuse(
+			call, ERR_BAD_VALUE, "not canonical base64", "the value is not canonical base64");
+	if (err != OK)
+		return err;
+	out->bytes = (unsigned char *)text;
+	out->len = len;
+	return OK;
+}
+
+static enum err check_value(struct call *call, const struct secret *value)
+{
+	enum err err =
+		text_check_value(value->bytes, value->len, request_flag(call->request, FIELD_MULTILINE));
+
+	if (err == ERR_BAD_VALUE)
+		return call_refuse(call, err, "value refused",
+			"a value is 1 to 65535 bytes without NUL; line breaks need multiline");
+	if (err == ERR_TOO_LARGE)
+		return call_refuse(call, err, "value too large", "a value has at most 65535 bytes");
+	return err;
+}
+
+static enum err check_expiry(struct call *call, int64_t *expires_ms_out)
+{
+	char text[33] = "";
+
+	*expires_ms_out = 0;
+	if (!request_text(call->request, FIELD_EXPIRES_AT, text, sizeof(text)))
+		return OK;
+	if (!text_time(text, strlen(text), expires_ms_out) || *expires_ms_out <= call->now_ms)
+		return call_refuse(
+			call, ERR_BAD_VALUE, "expiry in the past", "expires_at must be a time to come");
+	return OK;
+}
+
+/* What the integration's current versions come to, and the one that the new version replaces. */
+struct current_set {
+	const char *key;
+	size_t class_bytes; /* of the other keys */
+	size_t others;
+	uint64_t replaced; /* 0: none */
+};
+
+static enum err on_current(void *arg, const struct store_version *version)
+{
+	struct current_set *set = arg;
+
+	if (strcmp(version->key, set->key) == 0) {
+		set->replaced = version->version;
+	} else {
+		set->class_bytes += version->value_bytes;
+		set->others++;
+	}
+	return OK;
+}
+
+static enum err check_set(struct call *call, const struct current_set *set, size_t value_len)
+{
+	if (set->replaced != 0 && request_flag(call->request, FIELD_IF_ABSENT))
+		return call_refuse(
+			call, ERR_CONFLICT, "if_absent: there is a value", "the key has a value already");
+	if (set->others >= ENV_KEYS_MAX)
+		return call_refuse(call, ERR_TOO_LARGE, "limit of keys",
+			"an integration has at most 128 keys with a value");
+	if (set->class_bytes + envelope_class(value_len) > ENV_SET_BYTES_MAX)
+		return call_refuse(call, ERR_TOO_LARGE, "limit of the set",
+			"the values of an integration may come to 1 MiB together");
+	return OK;
+}
+
+/* Seals the value for exactly this vault, integration, secret, key and version (P6). */
+static enum err seal_value(struct call *call, const struct integration *integration,
+	struct store_version *version, const struct secret *value)
+{
+	struct value_context context = {.dek.generation = integration->dek_generation,
+		.key = version->key,
+		.version = version->version};
+	size_t class = envelope_class(value->len);
+	unsigned char *scratch = arena_alloc(&call->core->arena, class);
+	unsigned char *sealed = arena_alloc(&call->core->arena, class + ENVELOPE_OVERHEAD);
+	struct dek *dek = NULL;
+
+	if (scratch == NULL || sealed == NULL)
+		return ERR_INTERNAL;
+	memcpy(context.dek.integration_id, integration->id, sizeof(context.dek.integration_id));
+	memcpy(context.secret_id, version->secret_id, sizeof(context.secret_id));
+
+	enum err err = dek_open(call->core->keys, &context.dek, integration->dek, integration->dek_len, &dek);
+
+	if (err != OK)
+		return call_refuse(call, err, "the integration's data key does not open", NULL);
+	version->sealed.bytes = sealed;
+	version->dek_generation = integration->dek_generation;
+	version->value_bytes = (uint32_t) class;
+	err = envelope_seal(dek, &context, value->bytes, value->len, scratch, sealed, &version->sealed.len);
+	dek_close(dek);
+	return err;
+}
+
+static const char *take_text(struct call *call, enum field field)
+{
+	char text[LINE_FIELD_BYTES] = "";
+
+	return request_text(call->request, field, text, sizeof(text)) ? call_copy(call, text) : NULL;
+}
+
+static enum err on_counted(void *arg, const struct store_secret *secret)
+{
+	(void)secret;
+	++*(size_t *)arg;
+	return OK;
+}
+
+/* A key that was there before goes on counting where its fetched versions ended: no number means two values. */
+static enum err begin_secret_row(
+	struct call *call, const struct integration *integration, struct store_secret *row)
+{
+	size_t count = 0;
+	enum err err = store_secret_each(call->core->store, integration->id, on_counted, &count);
+
+	if (err == OK && count >= SECRETS_PER_INTEGRATION)
+		return call_refuse(call, ERR_TOO_LARGE, "limit of registered keys",
+			"an integration has at most 256 registered keys; remove some");
+	if (err == OK)
+		err = uses_newest(call, integration->id, call->record.key, &row->newest);
+	memcpy(row->integration_id, integration->id, sizeof(row->integration_id));
+	random_bytes(row->id, sizeof(row->id));
+	row->key = call_copy(call, call->record.key);
+	row->created_ms = call->now_ms;
+	row->created_by = call->who->uid;
+	return err;
+}
+
+/* The secret's own row: made at the first put, its description and issuer replaced when they are given. */
+static enum err put_secret_row(
+	struct call *call, const struct integration *integration, struct secret_row *secret)
+{
+	struct store_secret *row = &secret->row;
+
+	enum err err = secret->exists ? OK : begin_secret_row(call, integration, row);
+
+	if (err != OK)
+		return err;
+	if (request_has(call->request, FIELD_DESCRIPTION)) {
+		char *text = arena_alloc(&call->core->arena, field_info(FIELD_DESCRIPTION)->max + 1);
+
+		if (text == NULL)
+			return ERR_INTERNAL;
+		request_text(call->request, FIELD_DESCRIPTION, text, field_info(FIELD_DESCRIPTION)->max + 1);
+		row->description = text;
+	}
+	if (request_has(call->request, FIELD_ISSUER))
+		row->issuer = take_text(call, FIELD_ISSUER);
+	row->newest++;
+	return row->key == NULL ? ERR_INTERNAL : store_secret_put(call->core->store, row);
+}
+
+static enum err put_version(struct call *call, const struct integration *integration,
+	struct secret_row *secret, const struct secret *value, uint64_t replaced)
+{
+	struct store *store = call->core->store;
+	struct store_version version = {.state = VERSION_CURRENT,
+		.created_ms = call->now_ms,
+		.changed_ms = call->now_ms,
+		.created_by = call->who->uid,
+		.is_multiline = request_flag(call->request, FIELD_MULTILINE)};
+	enum err err = check_expiry(call, &version.expires_ms);
+
+	if (err == OK)
+		err = put_secret_row(call, integration, secret);
+	if (err != OK)
+		return err;
+	memcpy(version.integration_id, integration->id, sizeof(version.integration_id));
+	memcpy(version.secret_id, secret->row.id, sizeof(version.secret_id));
+	version.key = secret->row.key;
+	version.version = secret->row.newest;
+	version.note = take_text(call, FIELD_NOTE);
+	version.issuer_ref = take_text(call, FIELD_ISSUER_REF);
+	err = seal_value(call, integration, &version, value);
+	if (err == OK && replaced != 0)
+		err = store_version_set_state(
+			store, integration->id, version.key, replaced, VERSION_DRAINING, call->now_ms);
+	if (err == OK)
+		err = store_version_insert(store, &version);
+	if (err != OK)
+		return err;
+	call->record.version = version.version;
+	json_begin_object(&call->w);
+	secrets_write_state(call, version.key, version.version, VERSION_CURRENT);
+	json_end_object(&call->w);
+	return OK;
+}
+
+enum err handle_secret_put(struct call *call)
+{
+	struct integration integration = {0};
+	struct secret_row secret = {0};
+	struct current_set set = {0};
+	SECRET_AUTO value = {0};
+	enum err err = integration_find(call, FIELD_INTEGRATION, &integration);
+
+	if (err == OK && strcmp(integration.state, "retired") == 0)
+		err = call_refuse(call, ERR_RETIRED, "the integration is retired", NULL);
+	if (err == OK)
+		err = secrets_load(call, integration.id, &secret);
+	if (err == OK)
+		err = secrets_check_expected(call, &secret);
+	if (err == OK)
+		err = decode_value(call, &value);
+	if (err == OK)
+		err = check_value(call, &value);
+	if (err != OK)
+		return err;
+	set.key = call->record.key;
+	err = store_version_current(call->core->store, integration.id, on_current, &set);
+	if (err == OK)
+		err = check_set(call, &set, value.len);
+	if (err != OK)
+		return err;
+	return put_version(call, &integration, &secret, &value, set.replaced);
+}

@@ -1,0 +1,53 @@
+/*
+ * What the requests about secrets share: a secret's row, its versions' states, how often they were fetched.
+ */
+#ifndef COFFER_CORE_SECRET_ROWS_H
+#define COFFER_CORE_SECRET_ROWS_H
+
+#include "handler.h"
+
+enum { SECRETS_PER_INTEGRATION = 2 * ENV_KEYS_MAX }; /* registered, with or without a value */
+
+struct secret_row {
+	bool exists;
+	struct store_secret row; /* texts in the request's arena */
+};
+
+/* The row of the request's key; OK with exists false when there is none.  Sets record.key. */
+enum err secrets_load(
+	struct call *call, const unsigned char integration_id[STORE_ID_BYTES], struct secret_row *out);
+
+/* The integration and the secret that the request names, or NOT_FOUND. */
+enum err secrets_find(struct call *call, struct integration *integration, struct secret_row *out);
+
+/* Two people at once: one gets ok, the other learns that the key has changed (CONFLICT). */
+enum err secrets_check_expected(struct call *call, const struct secret_row *secret);
+
+const char *secrets_state_word(enum version_state state);
+
+/* Members key, version and state of a result. */
+void secrets_write_state(struct call *call, const char *key, uint64_t version, enum version_state state);
+
+/*
+ * How often and when versions were fetched: one reading of the store for a whole request, because the
+ * history of an integration may be long.  Lives in the request's arena.
+ */
+struct uses;
+
+struct use {
+	uint64_t fetches;
+	int64_t last_ms; /* 0: never */
+};
+
+/* With a key: by version of that key.  With NULL: by key, all versions added up. */
+enum err uses_load(struct call *call, const unsigned char integration_id[STORE_ID_BYTES], const char *key,
+	const struct uses **out);
+struct use uses_find(
+	const struct uses *uses, const char *key, uint64_t version); /* version 0 in lists by key */
+void uses_write(struct json_writer *w, struct use use);
+
+/* The highest version of the key that was ever fetched, also of a key that was removed since. */
+enum err uses_newest(struct call *call, const unsigned char integration_id[STORE_ID_BYTES], const char *key,
+	uint64_t *newest_out);
+
+#endif
