@@ -7,7 +7,7 @@
 #include "fault_vfs.h"
 #include "store_world.h"
 
-enum { TURNS = 4, REQUESTS = 2, VALUE_BYTES = 5000 };
+enum { TURNS = 3, REQUESTS = 2, VALUE_BYTES = 5000 };
 
 /* What the script knows of each turn. */
 struct memory {
@@ -108,7 +108,7 @@ static enum err work(struct store *store, unsigned turn)
 		err = do_request(store, number_of(turn, request));
 	if (err == OK)
 		err = do_refused_request(store, number_of(turn, 0));
-	if (err == OK && turn % 4 == 3)
+	if (err == OK && turn % 3 == 1)
 		err = store_use_fold(store, 5, &folded);
 	if (err == OK && turn % 3 == 2) {
 		world_id(number_of(turn, 1), id);

@@ -4,7 +4,6 @@
  */
 #include "handler.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -19,57 +18,26 @@ static handler_fn *const handlers[REQUEST_COUNT] = {
 };
 #undef REQUEST
 
-/* ---- what handlers use ---- */
-
-enum err call_refuse(struct call *call, enum err err, const char *reason, const char *detail)
+/* The verb that must not exist (P3): who asks for it by name is worth a sentence in the record. */
+static bool asks_for_a_value(const struct request *request)
 {
-	snprintf(call->record.detail, sizeof(call->record.detail), "%s", reason);
-	call->detail = detail;
-	return err;
+	const struct json_token *method =
+		request->doc.count > 0 ? json_member(&request->doc, request->tokens, "method") : NULL;
+
+	return method != NULL && json_equals(&request->doc, method, "secret.get");
 }
-
-const char *call_copy(struct call *call, const char *text)
-{
-	if (text == NULL)
-		return NULL;
-
-	size_t size = strlen(text) + 1;
-	char *copy = arena_alloc(&call->core->arena, size);
-
-	return copy == NULL ? NULL : memcpy(copy, text, size);
-}
-
-void call_subject(struct call *call, const char *format, ...)
-{
-	struct record_subject *subject = &call->record.subject;
-	char *text = call->core->subject;
-	size_t room = sizeof(call->core->subject) - subject->len;
-	size_t space = subject->len > 0 ? 1 : 0;
-	va_list args;
-
-	if (room <= space)
-		return;
-	va_start(args, format);
-	int len = vsnprintf(text + subject->len + space, room - space, format, args);
-	va_end(args);
-	if (len < 0 || (size_t)len >= room - space)
-		return;
-	if (space > 0)
-		text[subject->len] = ' ';
-	for (char *c = text + subject->len + space; *c != '\0'; c++)
-		if (*c == '\\')
-			*c = '/'; /* see record.h */
-	subject->text = text;
-	subject->len += space + (size_t)len;
-}
-
-/* ---- one request ---- */
 
 /* The rule for unknown methods: only those who have business here learn that a method does not exist. */
 static enum err refuse_unknown(struct call *call, enum err parsed)
 {
 	if (parsed == ERR_UNKNOWN_METHOD && !core_is_known(call->core, call->who))
-		return call_refuse(call, ERR_DENIED, "unknown method asked by a stranger", NULL);
+		return call_refuse(call, ERR_DENIED,
+			asks_for_a_value(call->request) ? "secret.get was asked for by a stranger"
+							: "unknown method asked by a stranger",
+			NULL);
+	if (parsed == ERR_UNKNOWN_METHOD && asks_for_a_value(call->request))
+		return call_refuse(
+			call, parsed, "secret.get was asked for: no request returns a value to a role", NULL);
 	return call_refuse(call, parsed,
 		call->request->detail != NULL ? call->request->detail : err_text(parsed),
 		call->request->detail);

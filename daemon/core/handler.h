@@ -123,7 +123,7 @@ enum err trail_close_windows(struct core *core, int64_t before_ms, int64_t now_m
 enum err results_find(struct call *call, bool *found_out);
 enum err results_keep(struct call *call);
 
-/* ---- integrations.c: shared by all that work on one integration ---- */
+/* ---- integration_load.c: shared by all that work on one integration ---- */
 
 struct integration {
 	unsigned char id[STORE_ID_BYTES];
@@ -142,7 +142,10 @@ enum err integration_load(struct call *call, const char *name, struct integratio
 /* By the request's integration or name field, for callers with a role.  ERR_NOT_FOUND; sets record.integration. */
 enum err integration_find(struct call *call, enum field field, struct integration *out);
 
-/* ---- grants.c, secrets.c: their part of integration.show ---- */
+/* The whole record of the request's name, its texts copied into the request's arena so that it can be changed.  ERR_NOT_FOUND. */
+enum err integration_load_whole(struct call *call, struct store_integration *out);
+
+/* ---- grants.c, secret_list.c: their part of integration.show ---- */
 
 enum err grants_write(struct call *call, const unsigned char integration_id[STORE_ID_BYTES]);
 enum err secrets_write(struct call *call, const unsigned char integration_id[STORE_ID_BYTES]);

@@ -137,8 +137,8 @@ enum err store_grant_for_uid(struct store *store, uint32_t uid, store_grant_fn *
 {
 	QUERY_AUTO own = query_start(store, STATEMENT_GRANT_OF_UID);
 	QUERY_AUTO any = query_start(store, STATEMENT_GRANT_OF_ANY_UID);
-	struct store_grant own_grant;
-	struct store_grant any_grant;
+	struct store_grant own_grant = {0};
+	struct store_grant any_grant = {0};
 	bool has_own = false;
 	bool has_any = false;
 
