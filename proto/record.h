@@ -46,7 +46,7 @@ struct record {
 	/*
 	 * What exactly: the versions of a fetch ("A=3 B=1"), the fields of a change ("title owner"), the rule of a grant
 	 * ("uid=1001 unit=etl.service").  Printable ASCII without quotes and backslashes (a unit's backslash stands as /, which
-	 * no unit has); not owned; len 0: nothing.  After record_read it points into the document.
+	 * no unit has); not owned; len 0: nothing; what is to be stored ends in a NUL.  After record_read it points into the document.
 	 */
 	struct record_subject subject;
 	uint32_t repeats; /* 1, or how many refusals this record stands for */

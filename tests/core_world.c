@@ -110,6 +110,17 @@ enum err __wrap_store_checkpoint(struct store *store)
 	return err != OK ? err : __real_store_checkpoint(store);
 }
 
+enum err __real_store_use_of(
+	struct store *store, const unsigned char integration_id[STORE_ID_BYTES], store_use_fn *fn, void *arg);
+enum err __wrap_store_use_of(
+	struct store *store, const unsigned char integration_id[STORE_ID_BYTES], store_use_fn *fn, void *arg);
+enum err __wrap_store_use_of(
+	struct store *store, const unsigned char integration_id[STORE_ID_BYTES], store_use_fn *fn, void *arg)
+{
+	core_faults.use_readings++;
+	return __real_store_use_of(store, integration_id, fn, arg);
+}
+
 /* ---- the vault ---- */
 
 static uid_t admins[] = {UID_ADMIN}, operators[] = {UID_OPERATOR}, auditors[] = {UID_AUDITOR};

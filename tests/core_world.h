@@ -33,6 +33,7 @@ extern struct core_faults {
 	bool holds_commit; /* durable, but the answer waits for core_answer_commit */
 	unsigned commits; /* asked for so far */
 	unsigned checkpoints;
+	unsigned use_readings; /* of an integration's whole history of use */
 } core_faults;
 
 void core_answer_commit(void);

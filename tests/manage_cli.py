@@ -552,6 +552,24 @@ class ManageTest(unittest.TestCase):
             self.refused(manage(daemon, "import", "x", "--unit", "absent.service", "--root", self.directory), 66, "no unit file")
             self.assertEqual(daemon.requests, [])
 
+    def test_an_import_through_a_symbolic_link_is_refused(self):
+        """Whoever owns a directory on the way would choose which of the caller's files the vault hands out."""
+        path = self.write("real/deep/env", "A=hunter2\n")
+        os.symlink("real/deep/env", self.path("link"))  # the last component
+        os.symlink("real", self.path("way"))  # one in the middle
+        os.symlink("way/deep/env", self.path("both"))
+        with FakeDaemon(answer) as daemon:
+            for typed in ("link", "way/deep/env", "both"):
+                done = manage(daemon, "import", "finance/sync", self.path(typed))
+                self.refused(done, 65, f"{path}: ", "through a symbolic link")
+                self.silent_on(done, "hunter2")
+                done = manage(daemon, "import", "finance/sync", typed, cwd=self.directory)
+                self.refused(done, 65, f"{path}: ", "through a symbolic link")
+            self.assertEqual(daemon.requests, [])
+            done = manage(daemon, "import", "finance/sync", path)
+            self.assertEqual((done.status, done.stderr), (0, ""))
+            self.assertEqual([r["params"]["value"] for r in daemon.requests], ["hunter2"])
+
     def test_a_file_is_imported_key_by_key(self):
         path = self.write("env", "A='" + SECRET.replace("€", "#$x") + "'\n\nB=two\nC='three\nlines\n'\n")
         os.chmod(path, 0o644)

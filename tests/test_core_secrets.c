@@ -177,6 +177,29 @@ START_TEST(an_integration_has_at_most_128_keys)
 }
 END_TEST
 
+START_TEST(an_integration_has_at_most_256_registered_keys)
+{
+	char key[16] = "";
+
+	start();
+	for (int i = 0; i < 256; i++) {
+		snprintf(key, sizeof(key), "K%d", i);
+		core_put(&world, "app", key, "v");
+		revoke("ok", key, 1, ",\"force\":true");
+	}
+	put_refused("too_large", "\"key\":\"K256\",\"value\":\"v\"");
+	ck_assert_ptr_nonnull(strstr(core_message(&world), "256 registered keys"));
+	ck_assert_uint_eq(core_counts(&world).secrets, 256);
+	put_ok("\"key\":\"K255\",\"value\":\"w\"");
+	core_ask_ok(&world, UID_OPERATOR, "secret.remove", "{\"integration\":\"app\",\"key\":\"K0\"}");
+	put_ok("\"key\":\"K256\",\"value\":\"v\"");
+	put_refused("too_large", "\"key\":\"K0\",\"value\":\"v\"");
+	core_ask_ok(&world, UID_AUDITOR, "secret.list", "{\"integration\":\"app\"}");
+	ck_assert_int_eq(cJSON_GetArraySize(core_result(&world, "secrets")), 256);
+	core_world_end(&world);
+}
+END_TEST
+
 START_TEST(keys_that_programs_act_upon_are_refused)
 {
 	start();
@@ -367,6 +390,75 @@ START_TEST(uses_are_told_per_key_and_version)
 }
 END_TEST
 
+/* How often the history of the integration was read for the last request. */
+static unsigned readings_of(const char *method, const char *params)
+{
+	unsigned before = core_faults.use_readings;
+
+	core_ask_ok(&world, UID_AUDITOR, method, "%s", params);
+	return core_faults.use_readings - before;
+}
+
+/* It may be long, and every other caller waits meanwhile. */
+START_TEST(the_history_is_read_once_for_each_request)
+{
+	start();
+	for (int i = 0; i < 3; i++) {
+		core_put(&world, "app", "A", "v");
+		core_put(&world, "app", "B", "v");
+		core_put(&world, "app", "C", "v");
+		core_ask_ok(&world, UID_APP, "env.fetch", "{}");
+	}
+	ck_assert_uint_eq(readings_of("secret.list", "{\"integration\":\"app\"}"), 1);
+	ck_assert_uint_eq(readings_of("secret.show", "{\"integration\":\"app\",\"key\":\"A\"}"), 1);
+	ck_assert_int_eq(cJSON_GetArraySize(core_result(&world, "versions")), 3);
+	ck_assert_uint_eq(readings_of("integration.show", "{\"name\":\"app\"}"), 1);
+	ck_assert_int_eq(cJSON_GetArraySize(core_result(&world, "secrets")), 3);
+	core_world_end(&world);
+}
+END_TEST
+
+static int fetches_of(const cJSON *row)
+{
+	return cJSON_GetObjectItem(row, "fetches")->valueint;
+}
+
+static int fetches_in_list(void)
+{
+	core_ask_ok(&world, UID_AUDITOR, "secret.list", "{\"integration\":\"app\"}");
+	return fetches_of(cJSON_GetArrayItem(core_result(&world, "secrets"), 0));
+}
+
+/* In a record a key and a number mean one value, for ever. */
+START_TEST(a_key_that_comes_back_counts_on_and_inherits_no_use)
+{
+	start();
+	put_ok("\"key\":\"A\",\"value\":\"one\"");
+	core_ask_ok(&world, UID_APP, "env.fetch", "{}");
+	core_tick(world.core, false); /* folded */
+	put_ok("\"key\":\"A\",\"value\":\"two\"");
+	core_ask_ok(&world, UID_APP, "env.fetch", "{}");
+	put_ok("\"key\":\"A\",\"value\":\"nobody got this\"");
+	for (int version = 1; version <= 3; version++)
+		revoke("ok", "A", version, ",\"force\":true");
+	core_ask_ok(&world, UID_OPERATOR, "secret.remove", "{\"integration\":\"app\",\"key\":\"A\"}");
+	put_ok("\"key\":\"A\",\"value\":\"three\",\"expect_version\":0");
+	ck_assert_int_eq(core_result(&world, "version")->valueint, 3);
+	ck_assert_str_eq(states_of("A"), "3:current");
+	ck_assert_int_eq(fetches_of(cJSON_GetArrayItem(core_result(&world, "versions"), 0)), 0);
+	ck_assert_int_eq(fetches_in_list(), 0);
+
+	/* Nobody got it yet, so once replaced it is free to go. */
+	put_ok("\"key\":\"A\",\"value\":\"four\"");
+	revoke("ok", "A", 3, "");
+	core_ask_ok(&world, UID_APP, "env.fetch", "{}");
+	ck_assert_str_eq(states_of("A"), "3:revoked 4:current");
+	ck_assert_int_eq(fetches_of(cJSON_GetArrayItem(core_result(&world, "versions"), 0)), 1);
+	ck_assert_int_eq(fetches_in_list(), 1);
+	core_world_end(&world);
+}
+END_TEST
+
 /* ---- P3: no way out ---- */
 
 /* One request of each method, as good as it can be asked. */
@@ -465,10 +557,12 @@ END_TEST
 
 UNIT_MAIN("core_secrets", a_value_that_is_no_value_is_refused, an_expiry_must_be_to_come,
 	a_value_has_at_most_65535_bytes, the_values_of_an_integration_come_to_one_mebibyte,
-	an_integration_has_at_most_128_keys, keys_that_programs_act_upon_are_refused,
-	what_is_not_there_or_retired_takes_no_value, a_put_that_expects_another_version_is_a_conflict,
-	if_absent_leaves_a_current_value_alone, a_put_makes_the_value_current_and_drains_the_older,
+	an_integration_has_at_most_128_keys, an_integration_has_at_most_256_registered_keys,
+	keys_that_programs_act_upon_are_refused, what_is_not_there_or_retired_takes_no_value,
+	a_put_that_expects_another_version_is_a_conflict, if_absent_leaves_a_current_value_alone,
+	a_put_makes_the_value_current_and_drains_the_older,
 	description_and_issuer_stay_until_they_are_given_anew, what_may_be_in_use_is_revoked_only_by_force,
 	an_older_version_that_nobody_got_is_revoked_at_once,
 	a_key_is_removed_when_all_its_versions_are_revoked, uses_are_told_per_key_and_version,
+	the_history_is_read_once_for_each_request, a_key_that_comes_back_counts_on_and_inherits_no_use,
 	no_reply_but_a_granted_fetch_holds_a_value, no_error_repeats_the_value)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core_world.h"
+#include "frame.h"
 
 static struct core_world world;
 
@@ -93,6 +94,66 @@ START_TEST(bad_fields_from_callers_without_the_right_are_denied)
 		ck_assert_str_ne(core_ask(&world, UID_ADMIN, rows[i].method, "%s", rows[i].params), "denied");
 	}
 	free(expected);
+	core_world_end(&world);
+}
+END_TEST
+
+/* P3, P4: no caller has a reason to ask for the verb that must not exist. */
+START_TEST(asking_for_a_value_by_name_leaves_a_record_that_says_so)
+{
+	static const uint32_t uids[] = {UID_ADMIN, UID_OPERATOR, UID_AUDITOR, UID_APP, UID_STRANGER};
+
+	start();
+	for (size_t i = 0; i < sizeof(uids) / sizeof(uids[0]); i++) {
+		const char *word = uids[i] == UID_STRANGER ? "denied" : "unknown_method";
+		uint64_t before = core_records(&world);
+
+		core_ask_refused(
+			word, &world, uids[i], "secret.get", "{\"integration\":\"app\",\"key\":\"A\"}");
+		ck_assert_uint_eq(core_records(&world), before + 1);
+
+		struct record record = core_record(&world, 0);
+
+		ck_assert_uint_eq(record.uid, uids[i]);
+		ck_assert_str_eq(record.outcome, word);
+		ck_assert_ptr_eq(strstr(record.detail, "secret.get was asked for"), record.detail);
+		ck_assert_ptr_null(strstr(world.last_text, "secret.get"));
+	}
+	/* Another name that does not exist is told apart. */
+	core_grant(&world, "app", UID_OTHER_APP);
+	core_ask_refused("unknown_method", &world, UID_OTHER_APP, "secret.gets", "{}");
+	ck_assert_ptr_null(strstr(core_record(&world, 0).detail, "secret.get"));
+	core_world_end(&world);
+}
+END_TEST
+
+/* P4 */
+START_TEST(the_record_of_a_refusal_names_what_was_asked_for)
+{
+	static const struct {
+		const char *method, *params, *integration, *key;
+	} rows[] = {
+		{"secret.put", "{\"integration\":\"app\",\"key\":\"TOKEN\",\"value\":\"v\"}", "app", "TOKEN"},
+		{"secret.list", "{\"integration\":\"finance/app\"}", "finance/app", ""},
+		{"integration.show", "{\"name\":\"app\"}", "app", ""},
+		{"env.fetch", "{\"integration\":\"app\"}", "app", ""},
+		{"env.fetch", "{\"integration\":\"nope\"}", "nope", ""},
+		{"integration.list", "{}", "", ""},
+	};
+
+	start();
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		uint32_t uid = UID_STRANGER + (uint32_t)i; /* each one's first refusal is a record */
+
+		core_ask_refused("denied", &world, uid, rows[i].method, "%s", rows[i].params);
+
+		struct record record = core_record(&world, 0);
+
+		ck_assert_uint_eq(record.uid, uid);
+		ck_assert_str_eq(record.kind, rows[i].method);
+		ck_assert_str_eq(record.integration, rows[i].integration);
+		ck_assert_str_eq(record.key, rows[i].key);
+	}
 	core_world_end(&world);
 }
 END_TEST
@@ -273,6 +334,70 @@ START_TEST(known_callers_are_those_with_a_role_or_a_grant)
 }
 END_TEST
 
+/* ---- audit.list ---- */
+
+START_TEST(a_filter_for_a_uid_that_no_user_has_is_refused)
+{
+	start();
+	core_ask_refused("bad_value", &world, UID_AUDITOR, "audit.list", "{\"uid\":4294967296}");
+	core_ask_refused(
+		"bad_value", &world, UID_AUDITOR, "audit.list", "{\"uid\":%lld}", UID_ADMIN + (1LL << 32));
+	core_ask_ok(&world, UID_AUDITOR, "audit.list", "{\"uid\":4294967295}");
+	ck_assert_int_eq(cJSON_GetArraySize(core_result(&world, "records")), 0);
+	core_ask_ok(&world, UID_AUDITOR, "audit.list", "{\"uid\":%d}", UID_ADMIN);
+	ck_assert_int_eq(cJSON_GetArraySize(core_result(&world, "records")), 2);
+	core_world_end(&world);
+}
+END_TEST
+
+/* So many records with the longest subject that no reply could hold them all. */
+static void add_long_records(unsigned count)
+{
+	static char subject[RECORD_SUBJECT_BYTES_MAX]; /* with its NUL, as in the core */
+
+	memset(subject, 's', sizeof(subject) - 1);
+	ck_ok(turn_begin(world.core));
+	for (unsigned i = 0; i < count; i++) {
+		struct record record = {.kind = "env.fetch",
+			.outcome = "ok",
+			.repeats = 1,
+			.subject = {subject, sizeof(subject) - 1}};
+
+		ck_ok(trail_append(world.core, &record));
+	}
+	turn_end(core_turn(world.core));
+}
+
+START_TEST(a_page_of_long_records_ends_early_and_the_next_goes_on)
+{
+	enum { RECORDS = REPLY_BYTES_MAX / RECORD_SUBJECT_BYTES_MAX + 50 };
+	uint64_t last = 0;
+	unsigned pages = 0;
+
+	start();
+	add_long_records(RECORDS);
+	world.skips_arena = true;
+
+	uint64_t newest = world.core->chain.seq;
+
+	for (; last < newest; pages++) {
+		core_ask_ok(&world, UID_AUDITOR, "audit.list", "{\"limit\":1000,\"after\":%llu}",
+			(unsigned long long)last);
+		ck_assert_uint_lt(strlen(world.last_text), REPLY_BYTES_MAX);
+
+		const cJSON *record = NULL;
+
+		ck_assert_int_gt(cJSON_GetArraySize(core_result(&world, "records")), 0);
+		cJSON_ArrayForEach(record, core_result(&world, "records"))
+			ck_assert_int_eq(cJSON_GetObjectItem(record, "seq")->valueint, (int)++last);
+		ck_assert_int_eq(core_result(&world, "last")->valueint, (int)last);
+	}
+	ck_assert_uint_eq(last, newest);
+	ck_assert_uint_gt(pages, 1);
+	core_world_end(&world);
+}
+END_TEST
+
 START_TEST(roles_and_limits_change_with_a_reload)
 {
 	static const struct roles nobody;
@@ -292,7 +417,10 @@ END_TEST
 
 UNIT_MAIN("dispatch", a_sealed_vault_answers_only_what_needs_no_store,
 	an_unknown_method_is_denied_to_strangers, bad_fields_from_callers_without_the_right_are_denied,
-	no_role_has_the_rights_of_another, what_is_no_request_is_refused_and_recorded,
-	a_foreign_protocol_version_closes_the_connection, a_challenge_needs_the_answer_and_the_kernels_word,
-	strangers_learn_nothing_about_the_vault, the_table_of_requests_is_what_schema_tells,
-	known_callers_are_those_with_a_role_or_a_grant, roles_and_limits_change_with_a_reload)
+	asking_for_a_value_by_name_leaves_a_record_that_says_so,
+	the_record_of_a_refusal_names_what_was_asked_for, no_role_has_the_rights_of_another,
+	what_is_no_request_is_refused_and_recorded, a_foreign_protocol_version_closes_the_connection,
+	a_challenge_needs_the_answer_and_the_kernels_word, strangers_learn_nothing_about_the_vault,
+	the_table_of_requests_is_what_schema_tells, known_callers_are_those_with_a_role_or_a_grant,
+	a_filter_for_a_uid_that_no_user_has_is_refused,
+	a_page_of_long_records_ends_early_and_the_next_goes_on, roles_and_limits_change_with_a_reload)

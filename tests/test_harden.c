@@ -20,7 +20,7 @@
 
 #define HUGE_BYTES (1UL << 50)
 
-enum { KEPT_FDS = 2 };
+enum { KEPT_FDS = 2, FEW_FDS = 64 };
 
 START_TEST(harden_refuses_a_negative_count)
 {
@@ -132,6 +132,31 @@ static bool has_null_fds(void)
 START_TEST(harden_opens_missing_standard_descriptors)
 {
 	check_hardened(prepare_no_standard_fds, has_null_fds);
+}
+END_TEST
+
+static void prepare_few_descriptors(void)
+{
+	struct rlimit limit = {0};
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_max <= FEW_FDS)
+		_exit(3);
+	limit.rlim_cur = FEW_FDS;
+	if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
+		_exit(3);
+}
+
+static bool may_open_all_that_it_may(void)
+{
+	struct rlimit limit = {0};
+
+	return getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur > FEW_FDS &&
+	       limit.rlim_cur == limit.rlim_max;
+}
+
+START_TEST(harden_raises_the_limit_of_descriptors)
+{
+	check_hardened(prepare_few_descriptors, may_open_all_that_it_may);
 }
 END_TEST
 
@@ -310,6 +335,6 @@ END_TEST
 
 UNIT_MAIN("harden", harden_refuses_a_negative_count, harden_forbids_dumps,
 	harden_closes_inherited_descriptors, harden_opens_missing_standard_descriptors,
-	harden_reduces_the_environment, harden_sets_umask_locale_and_sigpipe,
-	harden_memory_refuses_a_limit_that_cannot_hold_the_pools,
+	harden_raises_the_limit_of_descriptors, harden_reduces_the_environment,
+	harden_sets_umask_locale_and_sigpipe, harden_memory_refuses_a_limit_that_cannot_hold_the_pools,
 	harden_memory_goes_on_unlocked_only_when_allowed, harden_memory_locks_what_is_there_and_what_comes)

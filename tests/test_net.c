@@ -4,6 +4,8 @@
  */
 #include "net_world.h"
 
+enum { SLOW_TURN_MS = 400 }; /* longer than a sweep's interval */
+
 static size_t connections(void)
 {
 	return server_connection_count(world.server);
@@ -262,6 +264,42 @@ START_TEST(server_closes_an_idle_connection)
 	stub_now_ms += world.limits.idle_ms;
 	TURN_UNTIL(client_is_closed(fd));
 	close(fd);
+	world_stop();
+}
+END_TEST
+
+static int speaker_fd;
+
+/* A turn that takes longer than every deadline; meanwhile a whole line arrives. */
+static void be_slow(void)
+{
+	stub.ended = NULL;
+	client_say(speaker_fd, "echo 2\n");
+	stub_now_ms += world.limits.first_line_ms + world.limits.line_ms + world.limits.drain_ms +
+		       world.limits.idle_ms;
+	uv_sleep(SLOW_TURN_MS);
+}
+
+/* The daemon's own slowness is not the client's; only who has sent nothing in all that time is closed. */
+START_TEST(server_answers_a_line_that_came_while_a_turn_was_slow)
+{
+	world_start();
+	speaker_fd = client_new();
+	int fd = client_new();
+	int silent = client_new();
+
+	client_check(speaker_fd);
+	stub.ended = be_slow;
+	client_say(fd, "echo 1\n");
+	TURN_UNTIL(stub.ended == NULL);
+	client_expect(fd, "echo 1\n");
+	turns(2); /* at once: this sweep was due in the slow turn already */
+	ck_assert(client_is_closed(silent));
+	client_expect(speaker_fd, "echo 2\n");
+	client_check(speaker_fd);
+	close(speaker_fd);
+	close(fd);
+	close(silent);
 	world_stop();
 }
 END_TEST
@@ -941,8 +979,9 @@ UNIT_MAIN("net", server_refuses_a_line_at_the_byte_over_the_limit,
 	server_refuses_a_part_of_a_line_when_the_pool_is_used_up,
 	server_answers_the_line_before_those_it_has_no_memory_for, server_closes_a_silent_connection,
 	server_closes_a_first_line_that_does_not_end, server_gives_a_started_line_no_more_time_for_each_byte,
-	server_closes_an_idle_connection, server_closes_who_never_reads_and_takes_the_secret_back,
-	server_reads_nothing_while_a_reply_is_stuck, server_gives_one_uid_an_eighth_of_the_connections,
+	server_closes_an_idle_connection, server_answers_a_line_that_came_while_a_turn_was_slow,
+	server_closes_who_never_reads_and_takes_the_secret_back, server_reads_nothing_while_a_reply_is_stuck,
+	server_gives_one_uid_an_eighth_of_the_connections,
 	server_keeps_the_reserved_connections_for_administrators, server_takes_new_limits_while_it_runs,
 	server_survives_the_end_of_descriptors, server_takes_no_descriptors,
 	server_writes_no_secret_for_a_dead_process,

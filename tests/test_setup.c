@@ -3,10 +3,12 @@
  * key back, and how the configuration's roles become numbers.
  */
 #include <fcntl.h>
+#include <limits.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "core.h"
@@ -57,7 +59,7 @@ static void start(void)
 static void end(void)
 {
 	static const char *const names[] = {"state/coffer.db", "state/coffer.db-wal", "state", "key", "key2",
-		"rootkey", "out", "in", "copy"};
+		"keys/key", "keys", "rootkey", "out", "in", "copy"};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		(void)remove(in_dir(names[i]));
@@ -94,6 +96,24 @@ static size_t read_file(const char *name, char *out, size_t cap)
 	ck_assert_int_ge(n, 0);
 	close(fd);
 	return (size_t)n;
+}
+
+/* ---- what was synced: the linker sends our calls of fsync here (--wrap) ---- */
+
+static struct {
+	ino_t inodes[64];
+	size_t count;
+} synced;
+
+int __real_fsync(int fd);
+int __wrap_fsync(int fd);
+int __wrap_fsync(int fd)
+{
+	struct stat st = {0};
+
+	if (fstat(fd, &st) == 0 && synced.count < sizeof(synced.inodes) / sizeof(synced.inodes[0]))
+		synced.inodes[synced.count++] = st.st_ino;
+	return __real_fsync(fd);
 }
 
 /* ---- running with standard input and output in files ---- */
@@ -322,6 +342,108 @@ START_TEST(init_with_a_credential_needs_the_credential)
 	write_file("rootkey", text, len, 0400);
 	ck_assert_int_eq(run(setup_init, ""), EXIT_OK);
 	ck_assert(is_there("rootkey"));
+	end();
+}
+END_TEST
+
+/* Init in a process of its own, writing to this descriptor. */
+static int init_printing_to(int fd)
+{
+	int status = 0;
+
+	ck_assert_int_ge(fd, 0);
+	fflush(stdout);
+
+	pid_t child = fork();
+
+	ck_assert_int_ge(child, 0);
+	if (child == 0) {
+		dup2(fd, STDOUT_FILENO);
+		_exit(setup_init(config));
+	}
+	ck_assert_int_eq(waitpid(child, &status, 0), child);
+	ck_assert(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+static void check_nothing_was_made(void)
+{
+	ck_assert(!is_there("key"));
+	ck_assert(!is_there("state/coffer.db"));
+	ck_assert(!is_there("state/coffer.db-wal"));
+	ck_assert(!is_there("state/coffer.db-journal"));
+}
+
+/* A pipe of one page with room for so many bytes more; writing does not wait. */
+static void fill_pipe(int ends[2], size_t room)
+{
+	static const char bytes[PIPE_BUF];
+
+	ck_assert_int_eq(pipe2(ends, O_NONBLOCK | O_CLOEXEC), 0);
+	ck_assert_int_eq(fcntl(ends[1], F_SETPIPE_SZ, PIPE_BUF), PIPE_BUF);
+	ck_assert_int_eq(write(ends[1], bytes, PIPE_BUF - room), (ssize_t)(PIPE_BUF - room));
+}
+
+/* Nobody would ever see this vault's recovery key again. */
+START_TEST(init_that_cannot_print_the_recovery_key_makes_nothing)
+{
+	char text[2048] = "", recovery[RECOVERY_TEXT_BYTES] = "";
+	int ends[2] = {-1, -1};
+
+	start();
+
+	int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
+
+	ck_assert_int_eq(init_printing_to(full), EXIT_STORAGE);
+	check_nothing_was_made();
+	close(full);
+
+	/* Room for everything but the key's last bytes. */
+	init(recovery);
+
+	size_t len = read_file("out", text, sizeof(text));
+
+	ck_assert_int_eq(unlink(in_dir("key")), 0);
+	ck_assert_int_eq(unlink(in_dir("state/coffer.db")), 0);
+	for (size_t missing = 1; missing <= 2; missing++) {
+		fill_pipe(ends, len - missing);
+		ck_assert_int_eq(init_printing_to(ends[1]), EXIT_STORAGE);
+		check_nothing_was_made();
+		close(ends[0]);
+		close(ends[1]);
+	}
+	init(recovery); /* what failed is not in the way */
+	end();
+}
+END_TEST
+
+static bool is_synced_after(const char *name, size_t first, size_t *at_out)
+{
+	struct stat st = {0};
+
+	ck_assert_int_eq(stat(in_dir(name), &st), 0);
+	for (size_t i = first; i < synced.count; i++)
+		if (synced.inodes[i] == st.st_ino) {
+			*at_out = i;
+			return true;
+		}
+	return false;
+}
+
+/* P5: a file whose name is not synced may be gone after a power cut, and here that would be the only key. */
+START_TEST(init_syncs_the_directories_that_hold_what_it_made)
+{
+	char recovery[RECOVERY_TEXT_BYTES] = "";
+	size_t at = 0;
+
+	start();
+	ck_assert_int_eq(mkdir(in_dir("keys"), 0700), 0);
+	snprintf(config->root_key_path, sizeof(config->root_key_path), "%s", in_dir("keys/key"));
+	synced.count = 0;
+	init(recovery);
+	ck_assert(is_synced_after(".", 0, &at)); /* it holds state_dir */
+	ck_assert(is_synced_after("keys/key", 0, &at));
+	ck_assert(is_synced_after("keys", at, &at));
 	end();
 }
 END_TEST
@@ -691,7 +813,8 @@ END_TEST
 UNIT_MAIN("setup", init_leaves_a_vault_that_exists_as_it_is, init_leaves_any_file_of_that_name_as_it_is,
 	init_leaves_a_root_key_that_exists_as_it_is,
 	init_takes_its_own_key_back_when_the_store_cannot_be_made, init_makes_no_parent_directories,
-	init_with_a_credential_needs_the_credential, init_makes_a_vault_that_opens_and_is_whole,
+	init_with_a_credential_needs_the_credential, init_that_cannot_print_the_recovery_key_makes_nothing,
+	init_syncs_the_directories_that_hold_what_it_made, init_makes_a_vault_that_opens_and_is_whole,
 	open_without_a_vault_says_how_to_make_one, open_with_the_wrong_root_key_says_so,
 	open_refuses_a_root_key_that_others_may_read_or_change, open_refuses_a_root_key_of_another_user,
 	open_refuses_what_is_no_root_key, open_without_its_credential_names_the_setting,

@@ -215,12 +215,27 @@ START_TEST(key_refuses_what_programs_and_managers_act_upon)
 }
 END_TEST
 
+/* These load modules, name programs to run, or lead to files that do. */
+START_TEST(key_refuses_what_libraries_and_tools_load_or_run)
+{
+	static const char *const keys[] = {"GIO_MODULE_DIR", "GIO_EXTRA_MODULES", "GTK_MODULES", "GTK_PATH",
+		"GTK_IM_MODULE_FILE", "QT_PLUGIN_PATH", "ERL_FLAGS", "ERL_AFLAGS", "ERL_LIBS", "ERL_ZFLAGS",
+		"ELIXIR_ERL_OPTIONS", "MAVEN_OPTS", "GRADLE_OPTS", "npm_config_x", "npm_config_script_shell",
+		"NPM_CONFIG_PREFIX", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "CURL_HOME",
+		"PGSERVICEFILE", "PGSYSCONFDIR", "OPENSSL_CONF", "OPENSSL_CONF_INCLUDE", "OPENSSL_ENGINES",
+		"OPENSSL_MODULES"};
+
+	check_reserved(keys, COUNT(keys));
+}
+END_TEST
+
 START_TEST(key_accepts_ordinary_names)
 {
-	static const char *const keys[] = {"PGPASSWORD", "API_KEY", "AWS_SECRET_ACCESS_KEY", "DATABASE_URL",
-		"_", "a", "lower_case", "path", "ld_preload", "HOME_DIR_TOKEN", "PATHS", "MY_PATH",
-		"USER_TOKEN", "ENVIRONMENT", "PYTHONANYWHERE_TOKEN", "GIT_SSH_KEY", "SHELLY_TOKEN", "LD",
-		"XDG", "LISTEN", "TERMS", "X1"};
+	static const char *const keys[] = {"PGPASSWORD", "PGHOST", "PGUSER", "PGSERVICE", "API_KEY",
+		"AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID", "AWS_PROFILE", "NPM_TOKEN", "CURL_TOKEN",
+		"GRADLE_TOKEN", "GIO", "ERLANG_COOKIE", "DATABASE_URL", "_", "a", "lower_case", "path",
+		"ld_preload", "HOME_DIR_TOKEN", "PATHS", "MY_PATH", "USER_TOKEN", "ENVIRONMENT",
+		"PYTHONANYWHERE_TOKEN", "GIT_SSH_KEY", "SHELLY_TOKEN", "LD", "XDG", "LISTEN", "TERMS", "X1"};
 
 	for (size_t i = 0; i < COUNT(keys); i++) {
 		ck_assert_msg(text_check_key(keys[i], strlen(keys[i])) == OK, "%s", keys[i]);
@@ -368,9 +383,9 @@ UNIT_MAIN("text", slug_refuses_other_alphabets, integration_name_refuses_empty_a
 	word_refuses_capitals_and_spaces, line_refuses_control_characters_and_bad_utf8,
 	key_refuses_what_is_no_variable_name, key_refuses_the_list_of_the_c_library,
 	key_refuses_the_list_of_sudo, key_refuses_what_programs_and_managers_act_upon,
-	value_refuses_nothing_nul_and_unasked_line_breaks, value_refuses_a_byte_over_the_limit,
-	duration_refuses_other_forms, time_refuses_other_forms, slug_accepts_its_alphabet,
-	integration_name_accepts_a_slug_with_or_without_workspace,
+	key_refuses_what_libraries_and_tools_load_or_run, value_refuses_nothing_nul_and_unasked_line_breaks,
+	value_refuses_a_byte_over_the_limit, duration_refuses_other_forms, time_refuses_other_forms,
+	slug_accepts_its_alphabet, integration_name_accepts_a_slug_with_or_without_workspace,
 	unit_name_accepts_plain_units_and_instances, unit_pattern_matches_any_instance_and_nothing_else,
 	text_allows_line_breaks_and_tabs_only, key_accepts_ordinary_names, value_accepts_any_other_bytes,
 	duration_counts_seconds, time_counts_milliseconds, format_time_stays_within_the_calendar,

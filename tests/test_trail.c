@@ -178,6 +178,73 @@ START_TEST(a_tick_waits_for_the_open_turn)
 }
 END_TEST
 
+/* Windows that began in what is the future now would count for as long as the clock was set back. */
+START_TEST(a_clock_set_back_closes_every_window)
+{
+	core_world_start(&world);
+	refuse(UID_STRANGER);
+	refuse(UID_STRANGER);
+	tick_after(1000);
+	ck_assert_uint_eq(open_windows().count, 1);
+	tick_after(-3600000);
+	ck_assert_uint_eq(open_windows().count, 0);
+	ck_assert_uint_eq(core_records(&world), 2);
+	check_repeats(2, UID_STRANGER, "denied", 1);
+
+	/* From there on a window has its time again. */
+	refuse(UID_STRANGER);
+	refuse(UID_STRANGER);
+	tick_after(1000);
+	ck_assert_uint_eq(open_windows().count, 1);
+	tick_after(world.limits.refusal_window_ms);
+	ck_assert_uint_eq(open_windows().count, 0);
+	core_check_chain(&world);
+	core_world_end(&world);
+}
+END_TEST
+
+/* P4: the requests came first, so their records do; and a reload in a busy moment is not a reload without a record. */
+START_TEST(the_daemons_own_record_follows_those_of_the_open_turn)
+{
+	struct asking asking = {0};
+
+	core_world_start(&world);
+	asking_start(&asking, &world, UID_STRANGER);
+	asking_send(&asking, "integration.list", "{}");
+	ck_assert(turn_is_open(core_turn(world.core)));
+	ck_ok(core_record_daemon(world.core, "daemon.reload"));
+	ck_assert(!turn_is_open(core_turn(world.core)));
+	ck_assert_str_eq(asking_word(&asking), "denied");
+	ck_assert_uint_eq(core_records(&world), 2);
+	ck_assert_str_eq(core_record(&world, 1).kind, "integration.list");
+	ck_assert_str_eq(core_record(&world, 2).kind, "daemon.reload");
+	core_check_chain(&world);
+	asking_end(&asking);
+	core_world_reopen(&world); /* it was durable */
+	ck_assert_uint_eq(core_records(&world), 2);
+	core_check_chain(&world);
+	core_world_end(&world);
+}
+END_TEST
+
+START_TEST(the_daemons_own_record_does_not_fall_with_the_open_turn)
+{
+	struct asking asking = {0};
+
+	core_world_start(&world);
+	asking_start(&asking, &world, UID_STRANGER);
+	asking_send(&asking, "integration.list", "{}");
+	core_faults.commit = ERR_STORAGE_FULL; /* of the turn */
+	ck_ok(core_record_daemon(world.core, "daemon.reload"));
+	ck_assert_str_eq(asking_word(&asking), "audit_unavailable");
+	ck_assert_uint_eq(core_records(&world), 1);
+	ck_assert_str_eq(core_record(&world, 1).kind, "daemon.reload");
+	core_check_chain(&world);
+	asking_end(&asking);
+	core_world_end(&world);
+}
+END_TEST
+
 START_TEST(a_shutdown_closes_every_window)
 {
 	enum { CALLERS = 150 };
@@ -240,5 +307,7 @@ END_TEST
 UNIT_MAIN("trail", the_first_refusal_is_a_record_at_once, each_uid_and_each_error_has_a_first,
 	counted_refusals_survive_a_kill, a_window_stays_open_for_its_time,
 	a_window_with_one_refusal_ends_without_a_record, an_end_that_is_not_stored_is_tried_again,
-	a_tick_waits_for_the_open_turn, a_shutdown_closes_every_window,
+	a_tick_waits_for_the_open_turn, a_clock_set_back_closes_every_window,
+	the_daemons_own_record_follows_those_of_the_open_turn,
+	the_daemons_own_record_does_not_fall_with_the_open_turn, a_shutdown_closes_every_window,
 	a_sealed_vault_has_no_trail_and_still_refuses, a_flood_of_ten_thousand_refusals_is_two_records)

@@ -459,6 +459,26 @@ START_TEST(a_disk_that_fails_calls_for_a_restart)
 }
 END_TEST
 
+START_TEST(a_disk_that_fails_between_turns_calls_for_a_restart)
+{
+	unsigned broken = 0;
+
+	fault_vfs_start();
+	start();
+	core_ask_ok(&world, UID_APP, "env.fetch", FETCH_APP); /* something to fold */
+	core_set_broken(world.core, on_broken, &broken);
+	fault_vfs_fail(FAULT_IO, 1, false);
+	core_tick(world.core, false);
+	ck_assert(fault_vfs_has_failed());
+	ck_assert(store_is_broken(world.core->store));
+	ck_assert_uint_eq(broken, 1);
+	core_world_reopen(&world);
+	core_ask_ok(&world, UID_APP, "env.fetch", FETCH_APP);
+	core_check_chain(&world);
+	core_world_end(&world);
+}
+END_TEST
+
 /* ---- the good end ---- */
 
 START_TEST(a_turn_without_work_is_closed_and_commits_nothing)
@@ -624,6 +644,7 @@ UNIT_MAIN("turn", a_refused_request_leaves_its_record_and_no_effect,
 	a_connection_to_be_closed_is_closed_after_a_lost_turn_too,
 	a_revoke_without_its_checkpoint_is_not_acknowledged, an_owed_checkpoint_is_made_later,
 	a_full_disk_refuses_by_name_and_ends_with_the_space, a_disk_that_fails_calls_for_a_restart,
+	a_disk_that_fails_between_turns_calls_for_a_restart,
 	a_turn_without_work_is_closed_and_commits_nothing, no_reply_is_delivered_before_the_commit,
 	a_turn_of_several_is_one_commit_and_answers_in_order, a_revoke_makes_one_checkpoint_after_the_commit,
 	an_undelivered_fetch_is_recorded_with_the_next_turn, a_shutdown_ends_the_turn_that_is_open,

@@ -63,6 +63,7 @@ enum err handle_audit_list(struct call *call)
 	if (request_count(request, FIELD_UID, 0) > UINT32_MAX)
 		return call_refuse(call, ERR_BAD_VALUE, "uid out of range", "uid is at most 4294967295");
 	filter.after = (uint64_t)request_count(request, FIELD_AFTER, 0);
+	listing.last = filter.after;
 	filter.limit = (uint64_t)(limit < RECORDS_MAX ? limit : RECORDS_MAX);
 	filter.since_ms = time_field(request, FIELD_SINCE);
 	filter.until_ms = time_field(request, FIELD_UNTIL);

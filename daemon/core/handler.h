@@ -38,7 +38,6 @@ struct core {
 	void *connections_arg;
 	core_broken_fn *broken;
 	void *broken_arg;
-	int64_t ticked_ms; /* wall clock of the last tick */
 	int64_t results_expired_ms; /* when old results were last dropped */
 	char subject[RECORD_SUBJECT_BYTES_MAX]; /* record.subject of the request at hand */
 };
@@ -114,7 +113,7 @@ void trail_describe(struct record *record, const struct principal *who, int64_t 
 enum err trail_append(struct core *core, struct record *record);
 /* A refusal: the first of its uid and error word is recorded at once, more within the window are counted durably. */
 enum err trail_refuse(struct core *core, struct record *record, enum err err);
-/* Records and closes the windows that opened before a time. */
+/* Records and closes the windows that opened before a time, and those of a clock that was set back since. */
 enum err trail_close_windows(struct core *core, int64_t before_ms, int64_t now_ms);
 
 /* ---- results.c: the same request_id gives the first result again ---- */

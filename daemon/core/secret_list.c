@@ -19,12 +19,15 @@ static void write_person(struct json_writer *w, const char *key, uint32_t uid)
 
 struct states {
 	uint64_t current;
+	uint64_t oldest;
 	struct json_writer *w; /* draining versions are written as they come */
 };
 
 static enum err on_state(void *arg, const struct store_version *version)
 {
 	struct states *states = arg;
+
+	states->oldest = version->version; /* newest first */
 
 	if (version->state == VERSION_CURRENT)
 		states->current = version->version;
@@ -78,7 +81,7 @@ static enum err write_secret(struct call *call, const struct store_secret *row, 
 	else
 		json_write_null(w);
 	json_put_integer(w, "newest", (int64_t)row->newest);
-	uses_write(w, uses_find(uses, row->key, 0));
+	uses_write(w, uses_of_key(uses, row->key, states.oldest));
 	json_end_object(w);
 	return err;
 }
@@ -138,7 +141,7 @@ static enum err on_shown(void *arg, const struct store_version *version)
 	json_put_string(w, "note", version->note);
 	json_put_string(w, "issuer_ref", version->issuer_ref);
 	json_put_time(w, "expires_at", version->expires_ms);
-	uses_write(w, uses_find(showing->uses, version->key, version->version));
+	uses_write(w, uses_of_version(showing->uses, version->key, version->version));
 	json_end_object(w);
 	return OK;
 }

@@ -39,11 +39,13 @@ struct use {
 	int64_t last_ms; /* 0: never */
 };
 
-/* With a key: by version of that key.  With NULL: by key, all versions added up. */
+/* Of one key, or of all with NULL. */
 enum err uses_load(struct call *call, const unsigned char integration_id[STORE_ID_BYTES], const char *key,
 	const struct uses **out);
-struct use uses_find(
-	const struct uses *uses, const char *key, uint64_t version); /* version 0 in lists by key */
+struct use uses_of_version(const struct uses *uses, const char *key, uint64_t version);
+
+/* Of all versions from the oldest that exists on: a removed key of the same name is not this one. */
+struct use uses_of_key(const struct uses *uses, const char *key, uint64_t oldest);
 void uses_write(struct json_writer *w, struct use use);
 
 /* The highest version of the key that was ever fetched, also of a key that was removed since. */

@@ -119,7 +119,7 @@ static enum err check_unused(struct call *call, const struct integration *integr
 
 	enum err err = uses_load(call, integration->id, secret->row.key, &uses);
 
-	if (err == OK && uses_find(uses, secret->row.key, finding->wanted).fetches > 0)
+	if (err == OK && uses_of_version(uses, secret->row.key, finding->wanted).fetches > 0)
 		return call_refuse(call, ERR_IN_USE, "the version was fetched",
 			"it was fetched, and whoever fetched it may still hold it; use force when you know "
 			"better");

@@ -53,6 +53,8 @@ struct window {
 enum { WINDOWS_AT_ONCE = 64 };
 
 struct window_list {
+	int64_t before_ms;
+	int64_t now_ms;
 	struct window entries[WINDOWS_AT_ONCE];
 	size_t count;
 };
@@ -61,6 +63,9 @@ static enum err on_window(void *arg, const struct store_refusal *refusal)
 {
 	struct window_list *list = arg;
 
+	/* One from the future was opened before the clock was set back, and would stay open until then. */
+	if (refusal->since_ms >= list->before_ms && refusal->since_ms <= list->now_ms)
+		return OK;
 	if (list->count == WINDOWS_AT_ONCE)
 		return OK; /* the next round takes them */
 
@@ -90,13 +95,13 @@ static enum err close_window(struct core *core, const struct window *window, int
 
 enum err trail_close_windows(struct core *core, int64_t before_ms, int64_t now_ms)
 {
-	struct window_list list = {.count = 0};
+	struct window_list list = {.before_ms = before_ms, .now_ms = now_ms};
 	enum err err = OK;
 
 	/* What is closed is gone from the next round. */
 	do {
 		list.count = 0;
-		err = store_refusal_each(core->store, before_ms, on_window, &list);
+		err = store_refusal_each(core->store, INT64_MAX, on_window, &list);
 		for (size_t i = 0; err == OK && i < list.count; i++)
 			err = close_window(core, &list.entries[i], now_ms);
 	} while (err == OK && list.count == WINDOWS_AT_ONCE);

@@ -1,62 +1,98 @@
 /*
- * Use, collected from the store in one walk.  Rows come sorted by key, so the newest entry is nearly always
- * the one to add to.
+ * Use, collected from the store in one walk.  Rows come sorted by key and version, so the newest entry is
+ * nearly always the one to look for.
  */
 #include "secret_rows.h"
 
 #include <string.h>
 
-struct entry {
-	const char *key;
-	uint64_t version; /* 0: all of the key */
+struct version_use {
+	uint64_t version;
 	struct use use;
-	struct entry *next;
+	struct version_use *next;
+};
+
+struct key_use {
+	const char *key;
+	struct version_use *versions;
+	struct key_use *next;
 };
 
 struct uses {
 	struct call *call;
 	const char *key; /* NULL: all keys */
-	struct entry *first;
+	struct key_use *keys;
 };
 
-static struct entry *find_entry(const struct uses *uses, const char *key, uint64_t version)
+static struct key_use *find_key(const struct uses *uses, const char *key)
 {
-	struct entry *entry = uses->first;
+	struct key_use *entry = uses->keys;
 
-	while (entry != NULL && (entry->version != version || strcmp(entry->key, key) != 0))
+	while (entry != NULL && strcmp(entry->key, key) != 0)
 		entry = entry->next;
 	return entry;
 }
 
-static struct entry *add_entry(struct uses *uses, const char *key, uint64_t version)
+static struct key_use *add_key(struct uses *uses, const char *key)
 {
-	struct entry *entry = arena_alloc(&uses->call->core->arena, sizeof(*entry));
+	struct key_use *entry = arena_alloc(&uses->call->core->arena, sizeof(*entry));
 	const char *copy = call_copy(uses->call, key);
 
 	if (entry == NULL || copy == NULL)
 		return NULL;
-	*entry = (struct entry){.key = copy, .version = version, .next = uses->first};
-	uses->first = entry;
+	*entry = (struct key_use){.key = copy, .next = uses->keys};
+	uses->keys = entry;
 	return entry;
+}
+
+static struct version_use *find_version(const struct key_use *key, uint64_t version)
+{
+	struct version_use *entry = key->versions;
+
+	while (entry != NULL && entry->version != version)
+		entry = entry->next;
+	return entry;
+}
+
+static struct version_use *add_version(struct uses *uses, struct key_use *key, uint64_t version)
+{
+	struct version_use *entry = arena_alloc(&uses->call->core->arena, sizeof(*entry));
+
+	if (entry == NULL)
+		return NULL;
+	*entry = (struct version_use){.version = version, .next = key->versions};
+	key->versions = entry;
+	return entry;
+}
+
+static void add_use(struct use *sum, uint64_t fetches, int64_t last_ms)
+{
+	sum->fetches += fetches;
+	if (last_ms > sum->last_ms)
+		sum->last_ms = last_ms;
 }
 
 static enum err on_use(void *arg, const struct store_use *row)
 {
 	struct uses *uses = arg;
-	uint64_t version = uses->key != NULL ? row->version : 0;
 
 	if (uses->key != NULL && strcmp(uses->key, row->key) != 0)
 		return OK;
 
-	struct entry *entry = find_entry(uses, row->key, version);
+	struct key_use *key = find_key(uses, row->key);
 
-	if (entry == NULL)
-		entry = add_entry(uses, row->key, version);
-	if (entry == NULL)
+	if (key == NULL)
+		key = add_key(uses, row->key);
+	if (key == NULL)
 		return ERR_INTERNAL;
-	entry->use.fetches += row->fetches;
-	if (row->last_ms > entry->use.last_ms)
-		entry->use.last_ms = row->last_ms;
+
+	struct version_use *version = find_version(key, row->version);
+
+	if (version == NULL)
+		version = add_version(uses, key, row->version);
+	if (version == NULL)
+		return ERR_INTERNAL;
+	add_use(&version->use, row->fetches, row->last_ms);
 	return OK;
 }
 
@@ -72,11 +108,23 @@ enum err uses_load(struct call *call, const unsigned char integration_id[STORE_I
 	return store_use_of(call->core->store, integration_id, on_use, uses);
 }
 
-struct use uses_find(const struct uses *uses, const char *key, uint64_t version)
+struct use uses_of_version(const struct uses *uses, const char *key, uint64_t version)
 {
-	const struct entry *entry = find_entry(uses, key, version);
+	const struct key_use *entry = find_key(uses, key);
+	const struct version_use *found = entry != NULL ? find_version(entry, version) : NULL;
 
-	return entry == NULL ? (struct use){0} : entry->use;
+	return found != NULL ? found->use : (struct use){0};
+}
+
+struct use uses_of_key(const struct uses *uses, const char *key, uint64_t oldest)
+{
+	const struct key_use *entry = find_key(uses, key);
+	struct use sum = {0};
+
+	for (const struct version_use *v = entry != NULL ? entry->versions : NULL; v != NULL; v = v->next)
+		if (v->version >= oldest)
+			add_use(&sum, v->use.fetches, v->use.last_ms);
+	return sum;
 }
 
 void uses_write(struct json_writer *w, struct use use)

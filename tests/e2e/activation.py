@@ -1,15 +1,18 @@
 #!/usr/bin/python3
 """A socket handed over by the service manager, SIGTERM that drains, SIGHUP that reloads."""
+import contextlib
 import os
 import signal
 import socket
 import subprocess
+import threading
 import time
 
 from coffer_test import ADMIN, AUDITOR, ETL, OPERATOR, STRANGER, Suite, canary, equal, wait_until
 
 NAME, BIG = "finance/warehouse-sync", "big/set"
 VALUE = canary()
+RELOADS = 50
 
 suite = Suite()
 
@@ -196,6 +199,54 @@ def sighup_with_a_bad_configuration_changes_nothing(vault):
     equal(roles(vault, OPERATOR), ["operator"], "roles")
     equal(vault.fetch(NAME)["API_TOKEN"], VALUE, "API_TOKEN")
     vault.write_config()
+
+
+@contextlib.contextmanager
+def busy(vault):
+    """Callers whose lines keep a turn open nearly always, while the block runs."""
+    is_over = threading.Event()
+    failures = []
+
+    def keep_asking(uid):
+        try:
+            with vault.client(uid) as client:
+                while not is_over.is_set():
+                    lines = [client.request("secret.list", {"integration": NAME}) for _ in range(20)]
+                    client.send(b"".join(lines))
+                    for _ in lines:
+                        assert client.read_line() is not None, "a caller was closed"
+        except Exception as error:  # told by the check: a thread's own is lost
+            failures.append(error)
+
+    threads = [threading.Thread(target=keep_asking, args=(uid,)) for uid in (OPERATOR, STRANGER, ETL)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        for thread in threads:
+            thread.join()
+    assert not failures, failures
+
+
+@suite.check
+def sighup_under_load_is_always_recorded(vault):
+    """A signal that is pending already is not counted twice by the kernel, so each is waited for."""
+
+    def answers():
+        text = vault.log_text()
+        return text.count("reloaded roles and limits") + text.count("not reloaded")
+
+    before, refused = len(vault.audit(kind="daemon.reload")), vault.log_text().count("not reloaded")
+    with busy(vault):
+        for number in range(RELOADS):
+            seen = answers()
+            vault.process.send_signal(signal.SIGHUP)
+            wait_until(lambda: answers() > seen, f"an answer to SIGHUP number {number}")
+    equal(vault.log_text().count("not reloaded"), refused, "reloads that were refused")
+    equal(len(vault.audit(kind="daemon.reload")) - before, RELOADS, "records of reloads")
+    vault.must_coffer("audit", "verify")
 
 
 @suite.check

@@ -4,18 +4,21 @@ import contextlib
 import ctypes
 import fcntl
 import os
+import signal
 import struct
 import time
 
-from coffer_test import ETL, OPERATOR, PROOF_SECONDS, STRANGER, Skip, Suite, canary, equal, wait_until
+from coffer_test import AUDITOR, ETL, OPERATOR, PROOF_SECONDS, STRANGER, Skip, Suite, canary, equal, wait_until
 
 NAME = "finance/warehouse-sync"
 VALUE = canary(48)
 CLONE_NEWNS, MS_REC, MS_PRIVATE, MNT_DETACH = 0x20000, 0x4000, 1 << 18, 2
 GET_FLAGS, SET_FLAGS, IMMUTABLE = 0x80086601, 0x40086602, 0x10
 RESERVE_TRIES = 20000
+RELOAD_TRIES = 500
+LIMITS = {"fetches_per_minute": 1000000}
 
-suite = Suite(limits={"fetches_per_minute": 1000000})
+suite = Suite(limits=LIMITS)
 libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -40,7 +43,7 @@ def fill(path):
 
 @contextlib.contextmanager
 def small_vault():
-    vault = suite.vault(is_made=False, limits={"fetches_per_minute": 1000000})
+    vault = suite.vault(is_made=False, limits=LIMITS)
     mount_small(vault.at("state"), 4 << 20)
     try:
         vault.make()
@@ -82,6 +85,33 @@ def a_full_disk_is_named_and_mends(_):
         check_full_disk(vault)
 
 
+def until_a_reload_is_refused(vault):
+    """Roles change with a record or not at all (P4); a reserve may carry some reloads more."""
+    for number in range(RELOAD_TRIES):
+        before = vault.log_text()
+        wanted = ["auditor"] if number % 2 == 0 else []
+        vault.write_config(roles={"auditor": f"{AUDITOR}, {STRANGER}" if wanted else AUDITOR}, limits=LIMITS)
+        vault.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: "reloaded" in vault.log_text()[len(before) :], "an answer to SIGHUP")
+        said = vault.log_text()[len(before) :]
+        is_refused = "not reloaded" in said
+        if is_refused:
+            wanted = [] if wanted else ["auditor"]
+        equal(vault.call("whoami", uid=STRANGER)["roles"], wanted, f"roles after {said!r}")
+        if is_refused:
+            return
+    raise AssertionError("a reload still succeeds on a full disk")
+
+
+def must_reload(vault):
+    """The same configuration is taken when there is room for its record."""
+    before = len(vault.audit(kind="daemon.reload"))
+    vault.write_config(roles={"auditor": f"{AUDITOR}, {STRANGER}"}, limits=LIMITS)
+    vault.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: vault.call("whoami", uid=STRANGER)["roles"] == ["auditor"], "the new role")
+    equal(len(vault.audit(kind="daemon.reload")), before + 1, "records of reloads")
+
+
 def check_full_disk(vault):
     counts = vault.counts()
     filler = vault.at("state", "filler")
@@ -98,6 +128,7 @@ def check_full_disk(vault):
         word = at_once(stranger, "env.fetch", {"integration": NAME})
         assert word in ("audit_unavailable", "denied"), f"a refusal on a full disk: {word}"
         equal(at_once(operator, "status", {}), "ok", "status on a full disk")
+        until_a_reload_is_refused(vault)
     os.unlink(filler)
 
     def fetches():
@@ -110,6 +141,7 @@ def check_full_disk(vault):
     vault.put(NAME, "API_TOKEN", "after")
     equal(vault.fetch(NAME)["API_TOKEN"], "after", "API_TOKEN")
     assert vault.counts()["versions"] >= counts["versions"] + 1
+    must_reload(vault)
     vault.must_coffer("audit", "verify")
 
 
