@@ -72,6 +72,9 @@ static enum err take_fields(struct call *call, struct store_integration *integra
 
 		if (err != OK)
 			return err;
+		if (field == FIELD_RATE_LIMIT && strcmp(text, "0") == 0)
+			return call_refuse(call, ERR_BAD_VALUE, "rate_limit of 0",
+				"rate_limit is at least 1; an empty text takes it back");
 		call_subject(call, "%s", field_info(field)->wire);
 		*slot = text[0] == '\0' ? NULL : call_copy(call, text);
 		if (text[0] != '\0' && *slot == NULL)
@@ -189,6 +192,11 @@ static bool has_label(const char *labels, const char *wanted)
 	return false;
 }
 
+static bool is_state(const char *word)
+{
+	return strcmp(word, "active") == 0 || strcmp(word, "suspended") == 0 || strcmp(word, "retired") == 0;
+}
+
 static enum err on_listed(void *arg, const struct store_integration *integration)
 {
 	struct listing *listing = arg;
@@ -207,8 +215,12 @@ enum err handle_integration_list(struct call *call)
 
 	if (request_text(call->request, FIELD_OWNER, owner, sizeof(owner)))
 		filter.owner = owner;
-	if (request_text(call->request, FIELD_STATE, state, sizeof(state)))
+	if (request_text(call->request, FIELD_STATE, state, sizeof(state))) {
+		if (!is_state(state))
+			return call_refuse(call, ERR_BAD_VALUE, "no such state",
+				"state is one of active, suspended, retired");
 		filter.state = state;
+	}
 	if (request_text(call->request, FIELD_WORKSPACE, workspace, sizeof(workspace)))
 		filter.workspace = workspace;
 	if (request_text(call->request, FIELD_LABEL, label, sizeof(label)))
