@@ -163,6 +163,9 @@ int setup_check(const struct config *config)
 	if (err == OK) {
 		reason = NULL;
 		err = check_vault(&checking, &reason);
+		if (err != OK)
+			reason = log_about(
+				"state_dir", config->state_dir, reason != NULL ? reason : err_text(err));
 	}
 	dek_close(checking.dek);
 	free(checking.deks);
@@ -174,7 +177,8 @@ int setup_check(const struct config *config)
 	if (err == OK && checking.damaged > 0)
 		err = ERR_STORAGE;
 	if (err == OK)
-		printf("The vault is whole: %zu integrations, %llu sealed values, %llu audit records\n",
+		printf("The vault is whole: %zu integrations, %llu sealed values, %llu audit records"
+		       "; this version does not authenticate configuration rows (see SECURITY.md)\n",
 			checking.dek_count, (unsigned long long)checking.values,
 			(unsigned long long)checking.chain.seq);
 	return err_exit_code(err);

@@ -24,7 +24,7 @@ enum { TICK_MS = 1000 };
 
 struct daemon {
 	char config_path[CONFIG_PATH_BYTES];
-	struct config *config;
+	struct config *config; /* of the start, but for its limits, which a reload changes */
 	struct roles roles;
 	struct core *core;
 	struct server *server;
@@ -96,15 +96,16 @@ static void reload(struct daemon *daemon)
 		return;
 	}
 
-	struct config *old_config = daemon->config;
 	struct roles old_roles = daemon->roles;
 
-	daemon->config = config;
+	if (config_vault_differs(daemon->config, config, error))
+		log_warning("[vault] %s: changed in the file; takes effect with a restart", error);
+	daemon->config->limits = config->limits;
 	daemon->roles = roles;
 	core_set_roles(daemon->core, &daemon->roles);
 	core_set_limits(daemon->core, &daemon->config->limits);
 	server_set_limits(daemon->server, &daemon->config->limits);
-	config_free(old_config);
+	config_free(config);
 	roles_clear(&old_roles);
 	log_notice("reloaded roles and limits");
 }
@@ -148,12 +149,14 @@ static size_t count_connections(void *arg)
 
 static enum err take_socket(struct daemon *daemon, int *fd_out, const char **reason_out)
 {
-	*fd_out = service_listen_fd("cofferd.socket");
-	if (*fd_out < 0)
-		*fd_out = service_listen_fd("coffer");
-	if (*fd_out >= 0)
-		return OK;
-	return server_listen(daemon->config->socket, fd_out, reason_out);
+	enum err err = service_take_socket(fd_out, reason_out);
+
+	if (err != OK || *fd_out >= 0)
+		return err;
+	err = server_listen(daemon->config->socket, fd_out, reason_out);
+	if (err != OK)
+		*reason_out = log_about("socket", daemon->config->socket, *reason_out);
+	return err;
 }
 
 /* The start is recorded when nothing else can refuse it: a refused start changes nothing. */
@@ -168,7 +171,7 @@ static enum err start_core(struct daemon *daemon, int *fd_out, const char **reas
 		return err;
 	err = take_socket(daemon, fd_out, reason_out);
 	if (err == OK) {
-		*reason_out = "the vault cannot be loaded";
+		*reason_out = log_about("state_dir", daemon->config->state_dir, "the vault cannot be loaded");
 		err = core_new(&options, &daemon->core);
 	}
 	if (err != OK) {
@@ -176,7 +179,8 @@ static enum err start_core(struct daemon *daemon, int *fd_out, const char **reas
 		store_close(options.store);
 		return err;
 	}
-	*reason_out = "the start cannot be recorded in the audit log";
+	*reason_out = log_about(
+		"state_dir", daemon->config->state_dir, "the start cannot be recorded in the audit log");
 	return core_record_daemon(daemon->core, "daemon.start");
 }
 
@@ -200,6 +204,7 @@ static enum err start(struct daemon *daemon, const char **reason_out)
 	int fd = -1;
 	enum err err = roles_resolve(daemon->config, &daemon->roles);
 
+	*reason_out = NULL;
 	if (err == OK)
 		err = start_core(daemon, &fd, reason_out);
 	if (err != OK)

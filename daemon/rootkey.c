@@ -13,6 +13,9 @@
 #include <unistd.h>
 
 #include "locked.h"
+#include "log.h"
+
+#define REASON_PRESENT "there is a file already; it is left as it is"
 
 static const char credential_name[] = "rootkey";
 
@@ -86,24 +89,29 @@ static bool read_whole(int fd, unsigned char *out, size_t cap, size_t *len_out)
 	return false;
 }
 
-enum err rootkey_read(const struct config *config, struct root_key **out, const char **reason_out)
+static const char *absent_reason(const struct config *config)
 {
-	char path[CONFIG_PATH_BYTES] = "";
+	return config->root_key_source == ROOT_KEY_FILE
+		       ? "there is no root key there; make the vault with cofferd init, or restore the key "
+			 "with cofferd recover"
+		       : "there is no root key there; set LoadCredentialEncrypted=rootkey:… in the unit";
+}
+
+static enum err read_key(
+	const struct config *config, const char *path, struct root_key **out, const char **reason_out)
+{
 	LOCKED_AUTO text = {0};
 	size_t len = 0;
-	enum err err = key_path(config, path, reason_out);
-
-	if (err != OK)
-		return err;
 
 	FD_AUTO fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
 
 	if (fd < 0) {
-		*reason_out =
-			errno == ENOENT ? "there is no root key there" : "the root key cannot be opened";
+		*reason_out = errno == ENOENT ? absent_reason(config) : "the root key cannot be opened";
 		return ERR_CONFIG;
 	}
-	err = check_file(config, fd, reason_out);
+
+	enum err err = check_file(config, fd, reason_out);
+
 	if (err != OK)
 		return err;
 	*reason_out = "no locked memory for the root key";
@@ -114,6 +122,19 @@ enum err rootkey_read(const struct config *config, struct root_key **out, const 
 	if (!read_whole(fd, text.bytes, ROOT_KEY_TEXT_BYTES, &len))
 		return ERR_CONFIG;
 	return root_key_parse((const char *)text.bytes, len, out) == OK ? OK : ERR_CONFIG;
+}
+
+enum err rootkey_read(const struct config *config, struct root_key **out, const char **reason_out)
+{
+	char path[CONFIG_PATH_BYTES] = "";
+	enum err err = key_path(config, path, reason_out);
+
+	if (err != OK)
+		return err;
+	err = read_key(config, path, out, reason_out);
+	if (err != OK)
+		*reason_out = log_about("root_key", path, *reason_out);
+	return err;
 }
 
 static enum err write_synced(int fd, const char *text, size_t len)
@@ -144,14 +165,24 @@ enum err rootkey_sync_directory_of(const char *path)
 	return fd >= 0 && fsync(fd) == 0 ? OK : ERR_STORAGE;
 }
 
-enum err rootkey_write(const struct config *config, const struct root_key *key, const char **reason_out)
+enum err rootkey_check_absent(const struct config *config, const char **reason_out)
+{
+	struct stat st = {0};
+
+	bool is_there = lstat(config->root_key_path, &st) == 0;
+
+	if (!is_there && errno == ENOENT)
+		return OK;
+	*reason_out = log_about("root_key", config->root_key_path,
+		is_there ? REASON_PRESENT : "its directory cannot be searched");
+	return is_there ? ERR_CONFLICT : ERR_CONFIG;
+}
+
+static enum err write_key(const struct config *config, const struct root_key *key, const char **reason_out)
 {
 	LOCKED_AUTO text = {0};
 	enum err err = OK;
 
-	*reason_out = "root_key = credential: make the credential first, or set root_key = file:/path";
-	if (config->root_key_source != ROOT_KEY_FILE)
-		return ERR_CONFIG;
 	*reason_out = "no locked memory for the root key";
 	err = locked_map(ROOT_KEY_TEXT_BYTES, config->allow_swap, &text);
 	if (err != OK)
@@ -160,8 +191,8 @@ enum err rootkey_write(const struct config *config, const struct root_key *key, 
 	FD_AUTO fd = open(config->root_key_path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0400);
 
 	if (fd < 0) {
-		*reason_out = errno == EEXIST ? "there is a root key file already; it is left as it is"
-					      : "the root key file cannot be made";
+		*reason_out = errno == EEXIST ? REASON_PRESENT
+					      : "the root key file cannot be made: does its directory exist?";
 		return errno == EEXIST ? ERR_CONFLICT : ERR_CONFIG;
 	}
 	root_key_format(key, (char *)text.bytes);
@@ -171,5 +202,18 @@ enum err rootkey_write(const struct config *config, const struct root_key *key, 
 		err = rootkey_sync_directory_of(config->root_key_path);
 	if (err != OK)
 		unlink(config->root_key_path);
+	return err;
+}
+
+enum err rootkey_write(const struct config *config, const struct root_key *key, const char **reason_out)
+{
+	*reason_out = "root_key = credential: make the credential first, or set root_key = file:/path";
+	if (config->root_key_source != ROOT_KEY_FILE)
+		return ERR_CONFIG;
+
+	enum err err = write_key(config, key, reason_out);
+
+	if (err != OK)
+		*reason_out = log_about("root_key", config->root_key_path, *reason_out);
 	return err;
 }

@@ -8,10 +8,16 @@
 #include "keys.h"
 
 /*
- * Reads the key.  ERR_CONFIG: absent, not a regular file, readable by others, or not a root key; reason_out a constant
- * that says which.  The text is wiped.
+ * Reads the key.  ERR_CONFIG: absent, not a regular file, readable by others, or not a root key; reason_out names the
+ * file and says which.  The text is wiped.
  */
 enum err rootkey_read(const struct config *config, struct root_key **out, const char **reason_out);
+
+/*
+ * For root_key = file:, before anything is made.  ERR_CONFLICT: something is there.  ERR_CONFIG: that cannot
+ * be told.
+ */
+enum err rootkey_check_absent(const struct config *config, const char **reason_out);
 
 /* Makes the key file (0400, new, synced) for root_key = file:.  ERR_CONFLICT: something is there. */
 enum err rootkey_write(const struct config *config, const struct root_key *key, const char **reason_out);

@@ -9,7 +9,7 @@
 #include "keys.h"
 #include "store.h"
 
-/* Reads the root key, opens the store, unwraps the keyring.  reason_out: what is wrong and the way out, a constant. */
+/* Reads the root key, opens the store, unwraps the keyring.  reason_out: what is wrong with which path, and the way out. */
 enum err setup_open(const struct config *config, struct store **store_out, struct keys **keys_out,
 	const char **reason_out);
 
@@ -17,5 +17,19 @@ enum err setup_open(const struct config *config, struct store **store_out, struc
 int setup_init(const struct config *config);
 int setup_check(const struct config *config);
 int setup_recover(const struct config *config);
+
+/* ---- shared by those ---- */
+
+void setup_free_root_key(struct root_key **key); /* for __attribute__((cleanup)) */
+
+/* Says why and gives the exit code. */
+int setup_fail(enum err err, const char *reason);
+
+/* A reason of the store's, with the path that it is about; valid as log_about says. */
+const char *setup_about_store(const struct config *config, enum err err, const char *reason);
+
+/* ERR_CONFIG: another root key's store.  ERR_STORAGE: a damaged keyring. */
+enum err setup_unwrap_keyring(
+	struct store *store, const struct root_key *root, struct keys **out, const char **reason_out);
 
 #endif

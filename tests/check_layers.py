@@ -37,8 +37,6 @@ DOORS = {
     "ini.h": ["daemon/ops/"],
     "libsmartcols.h": ["client/cli/"],
     "libsmartcols/libsmartcols.h": ["client/cli/"],
-    "bsd/readpassphrase.h": ["client/cli/"],
-    "readpassphrase.h": ["client/cli/"],
     "cJSON.h": [],
     "cjson/cJSON.h": [],
 }

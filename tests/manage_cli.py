@@ -2,6 +2,7 @@
 """coffer-manage against a daemon that answers by script.   usage: manage_cli.py COFFER_MANAGE MAKE_RECORDS"""
 
 import base64
+import fcntl
 import json
 import os
 import pty
@@ -9,10 +10,13 @@ import re
 import select
 import shlex
 import shutil
+import signal
 import stat
+import struct
 import subprocess
 import sys
 import tempfile
+import termios
 import threading
 import unittest
 
@@ -144,7 +148,12 @@ class ManageTest(unittest.TestCase):
                 (["status", "-x"], "unknown option"),
                 (["status", "--json=1"], "--json takes no value"),
                 (["status", "--socket"], "--socket needs a value"),
-                (["status", "--socket", "/x", "--user"], "exclude each other"),
+                (["secret", "get", "finance/sync", "A"], "values cannot be read back; coffer run starts"),
+                (["integration", "list", "--state", "activ"], "--state: active, suspended or retired"),
+                (["integration", "add", "x", "--title=t", "--description=d", "--owner=o", "--contact=c",
+                  "--rate-limit", "x"], "--rate-limit: not a number"),
+                (["integration", "add", "x", "--title=t", "--description=d", "--owner=o", "--contact=c",
+                  "--rate-limit", ""], "--rate-limit: not a number"),
                 (["status", "--socket", "/x", "--socket", "/y"], "--socket is given twice"),
                 (["grant", "add", "finance/sync"], "missing: RULE"),
                 (["grant", "add", "finance/sync", "etl"], "user=NAME"),
@@ -161,7 +170,7 @@ class ManageTest(unittest.TestCase):
                 (["import", "finance/sync"], "either a FILE or --unit"),
                 (["import", "finance/sync", "x", "--unit", "x.service"], "either a FILE or --unit"),
                 (["import", "No Name", "x"], "[workspace/]slug"),
-                (["audit", "export", "--after", "-1"], "after: not a number"),
+                (["audit", "export", "--after", "-1"], "--after: not a number"),
             ):
                 with self.subTest(args=args):
                     self.refused(manage(daemon, *args), 64, word)
@@ -180,6 +189,7 @@ class ManageTest(unittest.TestCase):
             self.assertEqual(done.status, 64)
             self.assertEqual(done.stdout, "")
             self.assertIn("grant add", done.stderr)
+            self.assertNotIn("no such command", done.stderr)
 
     def test_every_command_explains_itself(self):
         overview = manage(None, "--help")
@@ -220,6 +230,26 @@ class ManageTest(unittest.TestCase):
     def test_an_unreachable_daemon_is_69_with_a_way_out(self):
         done = manage(None, "status", "--socket", "/nonexistent/socket")
         self.refused(done, 69, "coffer: status: ", "/nonexistent/socket", "is cofferd running?")
+
+    def test_user_wins_over_the_environment_and_a_socket_over_both(self):
+        with FakeDaemon(answer) as daemon:
+            self.refused(manage(daemon, "status", "--user"), 69, "/coffer/coffer.sock")
+            self.assertEqual(daemon.requests, [])
+            self.assertEqual(manage(None, "status", "--user", "--socket", daemon.path).status, 0)
+
+    def test_a_socket_that_this_user_may_not_reach_is_said_to_be_that(self):
+        options = {"user": 65534, "group": 65534, "extra_groups": []} if os.getuid() == 0 else {}
+        with FakeDaemon(answer) as daemon:
+            if subprocess.run([MANAGE, "--version"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False,
+                              **options).returncode != 0:
+                self.skipTest("another user cannot reach the program")
+            for place in (daemon.path, daemon.directory):
+                mode = os.stat(place).st_mode
+                os.chmod(place, 0)
+                done = manage(daemon, "status", **options)
+                os.chmod(place, mode)
+                self.refused(done, 69, "this user may not reach the socket " + daemon.path)
+                self.assertNotIn("running?", done.stderr)
 
     def test_each_error_word_has_its_exit_code_and_way_out(self):
         revoke = ["secret", "revoke", "finance/sync", "PGPASSWORD", "2"]
@@ -264,8 +294,8 @@ class ManageTest(unittest.TestCase):
               "--rate-limit", "60", "--rotate-after", "90d"], "integration.add",
              {"name": "finance/sync", "title": "T", "description": "D\n2", "owner": "O", "contact": "C",
               "systems": ["a, b", "c"], "labels": {"team": "x=y", "b": ""}, "rate_limit": 60, "rotate_after": "90d"}),
-            (["integration", "edit", "x", "--systems", "", "--labels", ""], "integration.edit",
-             {"name": "x", "systems": [], "labels": {}}),
+            (["integration", "edit", "x", "--systems", "", "--labels", "", "--rate-limit", ""], "integration.edit",
+             {"name": "x", "systems": [], "labels": {}, "rate_limit": ""}),
             (["integration", "list", "--owner", "Ada \"x\"", "--state", "active"], "integration.list",
              {"owner": "Ada \"x\"", "state": "active"}),
             (["integration", "show", "--", "x"], "integration.show", {"name": "x"}),
@@ -361,6 +391,23 @@ class ManageTest(unittest.TestCase):
             for stdin, word in ((b"", "empty"), (b"\n", "empty"), (b"a\0b", "NUL"), (b"a\nb\n", "--multiline"),
                                 (b"a\r\n", "--multiline"), (b"x" * 65536, "65535"), (b"x" * 1000000, "65535")):
                 self.refused(self.put(daemon, stdin), 65, word)
+            self.assertEqual(daemon.requests, [])
+
+    def test_a_key_that_cannot_be_is_refused_before_a_value_is_read(self):
+        with FakeDaemon(answer) as daemon:
+            for key, word in (("A-B", "naming rules"), ("LD_PRELOAD", "dangerous")):
+                args = ["secret", "put", "x", key]
+                # An open pipe that nobody writes to: whoever reads from it waits.
+                read_end, write_end = os.pipe()
+                process = subprocess.run([MANAGE, *args], env=environment(daemon), stdin=read_end, check=False,
+                                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60)
+                os.close(read_end)
+                os.close(write_end)
+                self.assertEqual(process.returncode, 65)
+                self.assertIn(word, process.stderr.decode())
+                status, seen = self.at_terminal(daemon, args, [])
+                self.assertEqual(status, 65)
+                self.assertNotIn(b"shown): ", seen)
             self.assertEqual(daemon.requests, [])
 
     def test_a_value_arrives_as_it_was_given(self):
@@ -469,10 +516,11 @@ class ManageTest(unittest.TestCase):
                     self.assertIn("lo", each)
                     self.assertIn("dd", each)
 
-    def at_terminal(self, daemon, args, script, **variables):
+    def at_terminal(self, daemon, args, script, columns=0, **variables):
         """Runs at a terminal of its own; script: (text to wait for, bytes to type)."""
         pid, fd = pty.fork()
         if pid == 0:
+            fcntl.ioctl(1, termios.TIOCSWINSZ, struct.pack("4H", 24, columns, 0, 0))
             os.execve(MANAGE, [MANAGE, *args], {**environment(daemon), **variables})
         seen = b""
         waiting = list(script)
@@ -510,6 +558,60 @@ class ManageTest(unittest.TestCase):
             self.assertEqual(status, 65)
             self.assertIn(b"a terminal cuts long lines", seen)
             self.assertEqual(len(daemon.requests), 1)
+
+    def test_the_prompt_takes_one_line_or_nothing(self):
+        """What is pasted behind the first line would be lost without a word."""
+        args = ["secret", "put", "finance/sync", "PGPASSWORD"]
+        with FakeDaemon(answer) as daemon:
+            for typed in (b"hunter2\nsecond\nthird\n", b"hunter2\nsecond", b"hunter2\n" + b"second third\n" * 200):
+                status, seen = self.at_terminal(daemon, args, [(b"shown): ", typed)])
+                self.assertEqual(status, 65, seen)
+                self.assertIn(b"more than one line", seen)
+                self.assertNotIn(b"again: ", seen)
+                for piece in (b"hunter2", b"second", b"third"):
+                    self.assertNotIn(piece, seen)
+            for typed in (b"\x04", b"\n"):
+                status, seen = self.at_terminal(daemon, args, [(b"shown): ", typed)])
+                self.assertEqual(status, 65, seen)
+                self.assertIn(b"no value was entered", seen)
+                self.assertNotIn(b"again: ", seen)
+            status, seen = self.at_terminal(daemon, [*args, "--multiline"], [])
+            self.assertEqual(status, 65, seen)
+            self.assertIn(b"give a value with line breaks on standard input", seen)
+            self.assertEqual(daemon.requests, [])
+
+    def test_a_signal_at_the_prompt_leaves_the_terminal_as_it_was(self):
+        main, side = pty.openpty()
+        before = termios.tcgetattr(side)
+        pid = os.fork()
+        if pid == 0:
+            os.setsid()
+            fcntl.ioctl(side, termios.TIOCSCTTY, 0)
+            for fd in range(3):
+                os.dup2(side, fd)
+            os.execve(MANAGE, [MANAGE, "secret", "put", "x", "A"], environment(None))
+        seen = b""
+        while not seen.endswith(b"shown): "):
+            seen += os.read(main, 4096)
+        self.assertEqual(termios.tcgetattr(side)[3] & termios.ECHO, 0)
+        os.write(main, b"hun\x03")
+        _, status = os.waitpid(pid, 0)
+        self.assertEqual(os.waitstatus_to_exitcode(status), -signal.SIGINT)
+        self.assertEqual(termios.tcgetattr(side), before)
+        os.close(main)
+        os.close(side)
+
+    def test_empty_columns_make_room_on_a_narrow_terminal(self):
+        listed = [{"seq": 7, "kind": "env.fetch", "outcome": "denied", "uid": 1000, "detail": "x" * 40}]
+        with FakeDaemon(lambda r, p: {"result": {"records": listed}}) as daemon:
+            args = ["audit", "list", "--kind", "env.fetch"]
+            self.assertIn("GRANT", manage(daemon, *args).stdout)
+            _, seen = self.at_terminal(daemon, args, [], columns=200)
+            self.assertIn(b"GRANT", seen)
+            _, seen = self.at_terminal(daemon, args, [], columns=80)
+            for label, is_shown in ((b"SEQ", True), (b"DETAIL", True), (b"GRANT", False), (b"UNIT", False)):
+                self.assertEqual(label in seen, is_shown, seen)
+            self.assertIn(b"x" * 40, seen)
 
     def test_missing_fields_are_asked_for_at_a_terminal(self):
         with FakeDaemon(answer) as daemon:
@@ -731,6 +833,31 @@ class ManageTest(unittest.TestCase):
             done = manage(daemon, "audit", "list", "--kind", "env.fetch", "--limit", "2")
             self.assertEqual(daemon.requests[0]["params"], {"kind": "env.fetch", "limit": 2})
             self.assertRegex(done.stdout, r"(?m)^ *1 +2023-11-14T22:13:20Z +env.fetch +ok +1000 ")
+            self.assertEqual(done.stderr, "")
+
+    def test_audit_list_shows_the_newest_records_unless_it_is_asked_for_others(self):
+        records = [json.loads(line) for line in self.records(130)]
+
+        def listing(request, pid):
+            params = request["params"]
+            chosen = [r for r in records if r["seq"] > params.get("after", 0)][:params.get("limit", 100)]
+            return {"result": {"records": chosen, "head": {"seq": 130, "hash": records[-1]["hash"]}}}
+
+        def shown(*args):
+            done = manage(daemon, "audit", "list", *args, "--json")
+            self.assertEqual(done.status, 0, done.stderr)
+            sequence = [r["seq"] for r in json.loads(done.stdout)["records"]]
+            return sequence[0], sequence[-1], done.stderr
+
+        with FakeDaemon(listing) as daemon:
+            self.assertEqual(shown(), (31, 130, ""))
+            self.assertEqual(shown("--limit", "5"), (126, 130, ""))
+            self.assertEqual(shown("--limit", "500"), (1, 130, ""))
+            self.assertEqual(shown("--after", "0"), (1, 100, "coffer: more: --after 100\n"))
+            self.assertEqual(shown("--after", "100"), (101, 130, ""))
+            self.assertEqual(shown("--after", "120", "--limit", "10"), (121, 130, ""))
+            self.assertEqual(shown("--uid", "1000", "--limit", "3"), (1, 3, "coffer: more: --after 3\n"))
+            self.refused(manage(daemon, "audit", "list", "--limit", "x"), 64, "--limit: not a number")
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 """`coffer run` against a daemon that answers by script.   usage: run_cli.py COFFER"""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -121,6 +122,19 @@ class RunTest(unittest.TestCase):
                            ("not_found", "--optional"), ("audit_unavailable", "no"), ("storage", "no")):
             with self.subTest(word=word), FakeDaemon(lambda request, pid: refusal(word)) as daemon:
                 self.refused(run(daemon, "run", "finance/sync", "--", "true"), 125, "finance/sync: no", more)
+
+    def test_the_keys_asked_for_are_named_when_one_of_them_is_not_there(self):
+        with FakeDaemon(lambda request, pid: refusal("not_found")) as daemon:
+            done = run(daemon, "run", "finance/sync", "--only", "A,NOPE", "--", "true")
+            self.refused(done, 125, "asked for: A, NOPE", "--optional")
+
+    def test_what_is_repeated_cannot_act_on_the_terminal(self):
+        with FakeDaemon(granted) as daemon:
+            for args in (["run", "--", "no\x1b[2J\nprogram"], ["run", "--x\x1b[2J\n", "--", "true"],
+                         ["run", "no\x1b[2J\n", "--", "true"], ["run", "--", b"\xff\x1b[2J\n"]):
+                done = run(daemon, *args)
+                self.refused(done, done.status, "\\x1b[2J\\x0a")
+                self.assertNotIn("\x1b", done.stderr)
 
     def test_what_may_pass_is_75(self):
         for word in ("sealed", "busy", "rate_limited"):
@@ -282,6 +296,27 @@ class RunTest(unittest.TestCase):
     def test_user_means_the_users_own_vault(self):
         done = run(None, "run", "--user", "--", "true", env={"XDG_RUNTIME_DIR": "/nonexistent/run"})
         self.refused(done, 75, "/nonexistent/run/coffer/coffer.sock")
+        done = run(None, "run", "--user", "--", "true",
+                   env={"XDG_RUNTIME_DIR": "/nonexistent/run", "COFFER_SOCKET": "/nonexistent/s"})
+        self.refused(done, 75, "/nonexistent/run/coffer/coffer.sock")
+
+    def test_a_socket_that_this_user_may_not_reach_is_no_reason_to_wait(self):
+        def ask(daemon, **options):
+            return run(daemon, "run", "--wait", "30", "--", "true", **options)
+
+        options = {"user": 65534, "group": 65534, "extra_groups": []} if os.geteuid() == 0 else {}
+        with FakeDaemon(granted) as daemon:
+            if options and subprocess.run([COFFER, "run", "--help"], stdout=subprocess.DEVNULL,
+                                          stderr=subprocess.DEVNULL, check=False, **options).returncode != 0:
+                self.skipTest("another user cannot reach the program")
+            for place in (daemon.path, daemon.directory):
+                mode = os.stat(place).st_mode
+                os.chmod(place, 0)
+                done = ask(daemon, **options)
+                os.chmod(place, mode)
+                self.refused(done, 125, "may not reach the socket " + daemon.path)
+                self.assertNotIn("running?", done.stderr)
+            self.assertEqual(daemon.requests, [])
 
     def test_wait_tries_again_until_the_daemon_is_ready(self):
         answers = [refusal("sealed"), refusal("busy"), refusal("rate_limited", retry_after_ms=150), None, environment(VALUES)]
@@ -393,6 +428,25 @@ class RunTest(unittest.TestCase):
                 with self.subTest(args=args):
                     done = subprocess.run([copy, *args], capture_output=True, text=True, timeout=60)
                     self.assertEqual(done.stdout, "".join(arg + "|" for arg in args) or "|")
+
+    def test_coffer_manage_is_found_in_the_programs_own_tree(self):
+        with tempfile.TemporaryDirectory() as directory:
+            copy = os.path.join(directory, "bin", "coffer")
+            manage = os.path.join(directory, "libexec", "coffer", "coffer-manage")
+            os.makedirs(os.path.dirname(copy))
+            os.makedirs(os.path.dirname(manage))
+            shutil.copy(COFFER, copy)
+            done = subprocess.run([copy, "status"], capture_output=True, text=True, timeout=60, check=False)
+            beside = os.path.join(directory, "bin", "coffer-manage")
+            self.assertEqual((done.returncode, done.stdout), (78, ""))
+            for path in (beside, os.path.join(directory, "bin", "../libexec/coffer/coffer-manage")):
+                self.assertIn(path, done.stderr)
+            for path, text in ((manage, "tree"), (beside, "beside")):
+                with open(path, "w", encoding="utf-8") as file:
+                    file.write(f"#!/bin/sh\necho {text}\n")
+                os.chmod(path, 0o755)
+                done = subprocess.run([copy, "status"], capture_output=True, text=True, timeout=60, check=False)
+                self.assertEqual(done.stdout, text + "\n")
 
     def test_help_goes_to_standard_output(self):
         for args in (["run", "--help"], ["run", "crm", "-h"], ["--user", "run", "--help"]):

@@ -86,10 +86,15 @@ struct row {
 START_TEST(config_refuses_unknown_sections_and_keys)
 {
 	static const struct row rows[] = {
-		{"[valt]\nsocket = /a/b\n", 2,
+		{"[valt]\nsocket = /a/b\n", 1,
 			"unknown section [valt]; known sections: vault, roles, approval, limits"},
-		{"[Vault]\nsocket = /a/b\n", 2, "unknown section [Vault]"},
-		{"[vault ]\nsocket = /a/b\n", 2, "unknown section [vault ]"},
+		{"[Vault]\nsocket = /a/b\n", 1, "unknown section [Vault]"},
+		{"[vault ]\nsocket = /a/b\n", 1, "unknown section [vault ]"},
+		{"[vault]\n\n[valt]\n", 3, "unknown section [valt]"},
+		{"[vault]\n  [limit] ; more", 2, "unknown section [limit]"},
+		{"\xef\xbb\xbf[valt]\n[vault]\n", 1, "unknown section [valt]"},
+		{"[]\n", 1, "unknown section []"},
+		{" = /a\n", 1, "before the first [section]"},
 		{"socket = /a/b\n", 1, "before the first [section]; known sections: vault, roles"},
 		{"[vault]\n\n; comment\nsocet = /a/b\n", 4,
 			"unknown key 'socet' in [vault]; known keys: state_dir, anchor, socket, backup_dir, "
@@ -228,9 +233,10 @@ END_TEST
 START_TEST(config_refuses_an_anchor_inside_the_store)
 {
 	static const struct row rows[] = {
-		{"[vault]\nstate_dir = /a\nanchor = /a\n", 0, "anchor must not lie in state_dir"},
-		{"[vault]\nstate_dir = /a\nanchor = /a/anchor\n", 0, "anchor must not lie in state_dir"},
-		{"[vault]\nanchor = /var/lib/coffer/anchor\n", 0, "anchor must not lie in state_dir"},
+		{"[vault]\nstate_dir = /a\nanchor = /a\n", 3, "anchor must not lie in state_dir"},
+		{"[vault]\nstate_dir = /a\nanchor = /a/anchor\n", 3, "anchor must not lie in state_dir"},
+		{"[vault]\nanchor = /var/lib/coffer/anchor\n", 2, "anchor must not lie in state_dir"},
+		{"[vault]\n\nstate_dir = /var/lib/coffer-anchor\n", 3, "anchor must not lie in state_dir"},
 	};
 
 	CHECK_ROWS(rows);
@@ -273,9 +279,11 @@ START_TEST(config_refuses_limits_out_of_range)
 	static const char *const values[] = {"", "-1", "+16", "016", "16.0", "1e3", "0x10", "16k", "many",
 		"15", "65537", "9223372036854775807", "18446744073709551632", "99999999999999999999999999"};
 	static const struct row rows[] = {
-		{"[limits]\nconnections = 64\n", 0, "connections_reserved must be less than connections"},
-		{"[limits]\nline_bytes = 4096\nline_bytes_stranger = 4097\n", 0,
+		{"[limits]\nconnections = 64\n", 2, "connections_reserved must be less than connections"},
+		{"[limits]\nline_bytes = 4096\nline_bytes_stranger = 4097\n", 3,
 			"line_bytes_stranger must not be more"},
+		{"[limits]\nconnections_reserved = 20\nconnections = 20\n", 2,
+			"connections_reserved must be less than connections"},
 		{"[limits]\nidle_ms = 30s\n", 2, "[limits] idle_ms must be a number from 1000 to 3600000"},
 	};
 	char text[128] = "";
@@ -458,6 +466,31 @@ START_TEST(config_anchor_next_to_the_store_is_fine)
 }
 END_TEST
 
+START_TEST(config_names_the_vault_settings_that_differ)
+{
+	static const struct row rows[] = {
+		{"", 0, ""},
+		{"[vault]\nroot_key = credential\nstate_dir = /var/lib/coffer\n", 0, ""},
+		{"[limits]\nidle_ms = 2000\n[roles]\nadmin =\n", 0, ""},
+		{"[vault]\nallow_swap = yes\n", 0, "allow_swap"},
+		{"[vault]\nroot_key = file:/k\n", 0, "root_key"},
+		{"[vault]\nsocket = /run/coffer/coffer.soc\nstate_dir = /a\n", 0, "state_dir, socket"},
+	};
+	struct config *running = check_loads("");
+	char names[CONFIG_ERROR_BYTES] = "";
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct config *config = check_loads(rows[i].text);
+
+		ck_assert(config_vault_differs(running, config, names) == (rows[i].words[0] != '\0'));
+		ck_assert_str_eq(names, rows[i].words);
+		config_free(config);
+	}
+	config_free(running);
+	remove_file();
+}
+END_TEST
+
 START_TEST(config_default_path_follows_the_xdg_directories)
 {
 	static char long_home[CONFIG_PATH_BYTES];
@@ -494,4 +527,5 @@ UNIT_MAIN("config", config_refuses_unknown_sections_and_keys, config_refuses_lin
 	config_errors_never_repeat_a_value, config_refuses_a_file_that_others_may_write,
 	config_refuses_what_is_no_regular_file, config_error_is_one_line_and_keeps_its_words,
 	config_of_an_empty_file_is_the_default, config_reads_every_section,
-	config_anchor_next_to_the_store_is_fine, config_default_path_follows_the_xdg_directories)
+	config_anchor_next_to_the_store_is_fine, config_names_the_vault_settings_that_differ,
+	config_default_path_follows_the_xdg_directories)

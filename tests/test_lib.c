@@ -198,6 +198,44 @@ START_TEST(lib_calls_a_missing_or_dead_socket_unreachable)
 }
 END_TEST
 
+/* For a child of its own, which gives up root for good. */
+static int forbidden_at(const char *path)
+{
+	if (geteuid() == 0 && setresuid(65534, 65534, 65534) != 0)
+		return 1;
+
+	coffer *vault = open_at(path, SHORT_MS);
+	bool is_told = ask(vault) == COFFER_UNREACHABLE && coffer_retry_after_ms(vault) < 0 &&
+		       strstr(coffer_error_text(vault, COFFER_UNREACHABLE), "may not reach") != NULL;
+
+	coffer_close(vault);
+	return is_told ? 0 : 1;
+}
+
+START_TEST(lib_tells_a_socket_out_of_reach_from_a_missing_one)
+{
+	struct place place = make_place();
+	int fd = bind_socket(place.path);
+	const char *const parts[] = {place.path, place.inner};
+
+	ck_assert_int_eq(chmod(place.outer, 0755), 0);
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		ck_assert_int_eq(chmod(parts[i], 0), 0);
+
+		pid_t pid = fork();
+		int status = 0;
+
+		if (pid == 0)
+			_exit(forbidden_at(place.path));
+		ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+		ck_assert_int_eq(chmod(parts[i], 0755), 0);
+		ck_assert_int_eq(status, 0);
+	}
+	close(fd);
+	remove_place(&place);
+}
+END_TEST
+
 START_TEST(lib_waits_for_a_full_backlog_no_longer_than_its_timeout)
 {
 	struct place place = make_place();
@@ -1114,10 +1152,11 @@ START_TEST(lib_finds_its_socket_by_the_environment)
 	ck_assert_int_eq(coffer_default_socket(0, place, 15), COFFER_TOO_LARGE);
 	ck_assert_int_eq(coffer_default_socket(0, NULL, 0), COFFER_USAGE);
 	ck_assert_int_eq(coffer_default_socket(1u << 9, place, sizeof(place)), COFFER_USAGE);
-	unsetenv("COFFER_SOCKET");
+	/* Whoever asks for the own vault gets it, and no value goes to another. */
 	setenv("XDG_RUNTIME_DIR", "/run/user/7", 1);
 	ck_assert_int_eq(coffer_default_socket(COFFER_USER_VAULT, place, sizeof(place)), COFFER_OK);
 	ck_assert_str_eq(place, "/run/user/7/coffer/coffer.sock");
+	unsetenv("COFFER_SOCKET");
 	/* An outage of the system's vault must not lead elsewhere; without one, the user's is meant. */
 	bool has_system =
 		access("/etc/coffer/cofferd.conf", F_OK) == 0 || access("/run/coffer/coffer.sock", F_OK) == 0;
@@ -1131,6 +1170,7 @@ UNIT_MAIN("lib", lib_refuses_a_directory_that_others_may_write_to,
 	lib_refuses_a_directory_that_others_may_replace, lib_refuses_what_belongs_to_somebody_else,
 	lib_refuses_a_symlink_or_a_file_in_place_of_the_socket,
 	lib_refuses_a_path_that_does_not_fit_an_address, lib_calls_a_missing_or_dead_socket_unreachable,
+	lib_tells_a_socket_out_of_reach_from_a_missing_one,
 	lib_waits_for_a_full_backlog_no_longer_than_its_timeout, lib_refuses_an_answer_that_is_not_understood,
 	lib_refuses_an_answer_without_end, lib_waits_no_longer_than_its_timeout_in_all,
 	lib_refuses_an_environment_that_is_not_understood, lib_tells_each_refusal_by_its_word,

@@ -51,7 +51,10 @@ static void hand_over(const char *count, const char *names)
 {
 	set_number("LISTEN_PID", getpid());
 	setenv("LISTEN_FDS", count, 1);
-	setenv("LISTEN_FDNAMES", names, 1);
+	if (names != NULL)
+		setenv("LISTEN_FDNAMES", names, 1);
+	else
+		unsetenv("LISTEN_FDNAMES");
 }
 
 START_TEST(service_ignores_sockets_of_another_process)
@@ -140,6 +143,71 @@ START_TEST(service_finds_sockets_by_name_in_any_order)
 	ck_assert_int_ne(fcntl(4, F_GETFD) & FD_CLOEXEC, 0);
 	hand_over("2", "api:credentials");
 	ck_assert_int_eq(service_listen_fd("api"), 3);
+}
+END_TEST
+
+static void check_not_taken(const char *count, const char *names)
+{
+	const char *reason = NULL;
+	int fd = -1;
+
+	hand_over(count, names);
+	ck_assert_int_eq(service_take_socket(&fd, &reason), ERR_CONFIG);
+	ck_assert_int_eq(fd, -1);
+	ck_assert_ptr_nonnull(strstr(reason, "cofferd.socket"));
+}
+
+static void check_taken(const char *count, const char *names, int wanted)
+{
+	const char *reason = NULL;
+	int fd = -1;
+
+	hand_over(count, names);
+	ck_assert_int_eq(service_take_socket(&fd, &reason), OK);
+	ck_assert_int_eq(fd, wanted);
+	ck_assert_int_ne(fcntl(wanted, F_GETFD) & FD_CLOEXEC, 0);
+}
+
+START_TEST(service_refuses_sockets_when_it_cannot_tell_which_to_serve)
+{
+	const char *reason = NULL;
+	int fd = 0;
+
+	place_socket(3, SOCK_STREAM, true);
+	place_socket(4, SOCK_STREAM, true);
+	place_socket(5, SOCK_DGRAM, false);
+	check_not_taken("3", "api:other:datagram");
+	check_not_taken("3", "coffer:coffer:datagram");
+	check_not_taken("3", "api:other:coffer"); /* the right name on what cannot be served */
+	check_not_taken("2", "coffer");
+	place_socket(3, SOCK_STREAM, false);
+	check_not_taken("1", "cofferd.socket");
+	unsetenv("LISTEN_PID");
+	ck_assert_int_eq(service_take_socket(&fd, &reason), OK);
+	ck_assert_int_eq(fd, -1);
+}
+END_TEST
+
+START_TEST(service_takes_the_socket_with_its_name_and_closes_the_others)
+{
+	place_socket(3, SOCK_STREAM, true);
+	place_socket(4, SOCK_STREAM, true);
+	check_taken("2", "other:coffer", 4);
+	ck_assert_int_eq(fcntl(3, F_GETFD), -1);
+	place_socket(3, SOCK_STREAM, true);
+	check_taken("2", "cofferd.socket:coffer", 3);
+	ck_assert_int_eq(fcntl(4, F_GETFD), -1);
+}
+END_TEST
+
+START_TEST(service_takes_the_only_socket_whatever_its_name)
+{
+	place_socket(3, SOCK_STREAM, true);
+	check_taken("1", "unknown", 3);
+	check_taken("1", NULL, 3);
+	place_socket(3, SOCK_DGRAM, false);
+	place_socket(4, SOCK_STREAM, true);
+	check_taken("2", "datagram:api", 4);
 }
 END_TEST
 
@@ -272,7 +340,10 @@ END_TEST
 
 UNIT_MAIN("service", service_ignores_sockets_of_another_process, service_refuses_numbers_that_are_not_exact,
 	service_refuses_names_that_do_not_fit_the_sockets, service_refuses_what_is_no_listening_socket,
-	service_finds_sockets_by_name_in_any_order, service_notify_is_silent_without_a_manager,
+	service_finds_sockets_by_name_in_any_order,
+	service_refuses_sockets_when_it_cannot_tell_which_to_serve,
+	service_takes_the_socket_with_its_name_and_closes_the_others,
+	service_takes_the_only_socket_whatever_its_name, service_notify_is_silent_without_a_manager,
 	service_notify_reaches_an_abstract_socket, service_notify_reaches_a_path,
 	service_notify_gives_up_when_nobody_reads, service_watchdog_is_half_of_what_is_asked_of_this_process,
 	service_signals_become_readable)

@@ -298,7 +298,7 @@ START_TEST(init_leaves_a_root_key_that_exists_as_it_is)
 	ck_assert_int_eq(run(setup_init, ""), EXIT_CONFIG);
 	read_file("key", text, sizeof(text));
 	ck_assert_str_eq(text, "somebody's key");
-	ck_assert(!is_there("state/coffer.db"));
+	ck_assert(!is_there("state"));
 	end();
 }
 END_TEST
@@ -311,6 +311,19 @@ START_TEST(init_takes_its_own_key_back_when_the_store_cannot_be_made)
 	ck_assert_int_eq(run(setup_init, ""), EXIT_CONFIG);
 	ck_assert(!is_there("key"));
 	ck_assert(!is_there("state/coffer.db"));
+	end();
+}
+END_TEST
+
+START_TEST(init_takes_its_own_directory_back_when_the_root_key_cannot_be_made)
+{
+	start();
+	snprintf(config->root_key_path, sizeof(config->root_key_path), "%s", in_dir("none/key"));
+	ck_assert_int_eq(run(setup_init, ""), EXIT_CONFIG);
+	ck_assert(!is_there("state"));
+	ck_assert_int_eq(mkdir(in_dir("state"), 0700), 0);
+	ck_assert_int_eq(run(setup_init, ""), EXIT_CONFIG);
+	ck_assert(is_there("state")); /* it was there before */
 	end();
 }
 END_TEST
@@ -396,6 +409,7 @@ START_TEST(init_that_cannot_print_the_recovery_key_makes_nothing)
 
 	ck_assert_int_eq(init_printing_to(full), EXIT_STORAGE);
 	check_nothing_was_made();
+	ck_assert(!is_there("state"));
 	close(full);
 
 	/* Room for everything but the key's last bytes. */
@@ -473,6 +487,23 @@ START_TEST(open_without_a_vault_says_how_to_make_one)
 	start_with_vault();
 	ck_assert_int_eq(unlink(in_dir("state/coffer.db")), 0);
 	check_open_refused(ERR_CONFIG, "cofferd init");
+	end();
+}
+END_TEST
+
+START_TEST(open_names_the_path_that_the_reason_is_about)
+{
+	char part[256] = "";
+
+	start_with_vault();
+	ck_assert_int_eq(chmod(in_dir("state"), 0755), 0);
+	snprintf(part, sizeof(part), "state_dir %s: ", in_dir("state"));
+	check_open_refused(ERR_CONFIG, part);
+	ck_assert_int_eq(unlink(in_dir("key")), 0);
+	snprintf(part, sizeof(part), "root_key %s: there is no root key there; make the vault with ",
+		in_dir("key"));
+	check_open_refused(ERR_CONFIG, part);
+	check_open_refused(ERR_CONFIG, "cofferd init, or restore the key with cofferd recover");
 	end();
 }
 END_TEST
@@ -672,7 +703,8 @@ START_TEST(check_says_what_it_has_read)
 	fill_vault();
 	ck_assert_int_eq(run(setup_check, ""), EXIT_OK);
 	read_file("out", text, sizeof(text));
-	ck_assert_str_eq(text, "The vault is whole: 2 integrations, 2 sealed values, 7 audit records\n");
+	ck_assert_str_eq(text, "The vault is whole: 2 integrations, 2 sealed values, 7 audit records; this "
+			       "version does not authenticate configuration rows (see SECURITY.md)\n");
 	end();
 }
 END_TEST
@@ -812,15 +844,16 @@ END_TEST
 
 UNIT_MAIN("setup", init_leaves_a_vault_that_exists_as_it_is, init_leaves_any_file_of_that_name_as_it_is,
 	init_leaves_a_root_key_that_exists_as_it_is,
-	init_takes_its_own_key_back_when_the_store_cannot_be_made, init_makes_no_parent_directories,
+	init_takes_its_own_key_back_when_the_store_cannot_be_made,
+	init_takes_its_own_directory_back_when_the_root_key_cannot_be_made, init_makes_no_parent_directories,
 	init_with_a_credential_needs_the_credential, init_that_cannot_print_the_recovery_key_makes_nothing,
 	init_syncs_the_directories_that_hold_what_it_made, init_makes_a_vault_that_opens_and_is_whole,
-	open_without_a_vault_says_how_to_make_one, open_with_the_wrong_root_key_says_so,
-	open_refuses_a_root_key_that_others_may_read_or_change, open_refuses_a_root_key_of_another_user,
-	open_refuses_what_is_no_root_key, open_without_its_credential_names_the_setting,
-	open_refuses_a_vault_that_others_may_reach, open_tells_a_damaged_keyring_from_a_wrong_key,
-	open_refuses_a_vault_that_is_open, check_finds_each_kind_of_damage, check_says_what_it_has_read,
-	check_needs_the_root_key, recover_refuses_what_is_no_recovery_key,
-	recover_refuses_the_recovery_key_of_another_vault, recover_leaves_a_root_key_that_exists_as_it_is,
-	recover_makes_the_same_root_key_anew, names_that_do_not_exist_here_give_no_role,
-	users_and_groups_become_numbers)
+	open_without_a_vault_says_how_to_make_one, open_names_the_path_that_the_reason_is_about,
+	open_with_the_wrong_root_key_says_so, open_refuses_a_root_key_that_others_may_read_or_change,
+	open_refuses_a_root_key_of_another_user, open_refuses_what_is_no_root_key,
+	open_without_its_credential_names_the_setting, open_refuses_a_vault_that_others_may_reach,
+	open_tells_a_damaged_keyring_from_a_wrong_key, open_refuses_a_vault_that_is_open,
+	check_finds_each_kind_of_damage, check_says_what_it_has_read, check_needs_the_root_key,
+	recover_refuses_what_is_no_recovery_key, recover_refuses_the_recovery_key_of_another_vault,
+	recover_leaves_a_root_key_that_exists_as_it_is, recover_makes_the_same_root_key_anew,
+	names_that_do_not_exist_here_give_no_role, users_and_groups_become_numbers)

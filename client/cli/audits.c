@@ -13,9 +13,10 @@
 
 #include "cli.h"
 #include "commands.h"
+#include "params.h"
 #include "table.h"
 
-enum { PAGE_RECORDS = 500 };
+enum { PAGE_RECORDS = 500, LIST_RECORDS = 100 /* unless --limit */ };
 
 static const struct column list[] = {
 	{"SEQ", "seq", SHOW_NUMBER},
@@ -50,14 +51,14 @@ static void read_head(const struct reply *reply, struct audits_head *out)
 		*out = (struct audits_head){0};
 }
 
-static enum err fetch_page(struct cli *cli, int64_t after, struct reply *reply)
+static enum err fetch_page(struct cli *cli, int64_t after, int64_t limit, struct reply *reply)
 {
 	BUF_AUTO params = {0};
 	struct json_writer w = json_writer(&params);
 
 	json_begin_object(&w);
 	json_put_integer(&w, field_info(FIELD_AFTER)->wire, after);
-	json_put_integer(&w, field_info(FIELD_LIMIT)->wire, PAGE_RECORDS);
+	json_put_integer(&w, field_info(FIELD_LIMIT)->wire, limit);
 	json_end_object(&w);
 	return cli_call(cli, request_info(REQUEST_AUDIT_LIST)->method, &params, reply);
 }
@@ -93,7 +94,7 @@ enum err audits_each(
 
 	while (!is_last) {
 		REPLY_AUTO reply = {0};
-		enum err err = fetch_page(cli, after, &reply);
+		enum err err = fetch_page(cli, after, PAGE_RECORDS, &reply);
 
 		if (err == OK)
 			err = take_page(cli, &reply, take, context, &after, &is_last);
@@ -155,7 +156,7 @@ static enum err read_after(const struct cli *cli, int64_t *out)
 	*out = strtoll(text, &end, 10);
 	return errno == 0 && *end == '\0' && *text >= '0' && *text <= '9'
 		       ? OK
-		       : cli_usage(cli, "after: not a number");
+		       : cli_usage(cli, "--after: not a number");
 }
 
 enum err audits_export(struct cli *cli)
@@ -173,4 +174,84 @@ enum err audits_export(struct cli *cli)
 		return err;
 	err = audits_each(cli, after, write_record, stream, &head);
 	return has_file ? close_output(cli, path, stream, err) : err;
+}
+
+static bool is_whole_log(const struct cli *cli)
+{
+	static const unsigned narrowing[] = {FIELD_AFTER, FIELD_SINCE, FIELD_UNTIL, FIELD_UID,
+		FIELD_INTEGRATION, FIELD_OUTCOME, FIELD_KIND};
+
+	for (size_t i = 0; i < sizeof(narrowing) / sizeof(narrowing[0]); i++) {
+		if (args_text(&cli->args, narrowing[i]) != NULL)
+			return false;
+	}
+	return true;
+}
+
+static int64_t list_limit(const struct cli *cli)
+{
+	const char *text = args_text(&cli->args, FIELD_LIMIT);
+
+	/* What is no number params_write has refused. */
+	return text != NULL ? strtoll(text, NULL, 10) : LIST_RECORDS;
+}
+
+/* The number after which the newest records begin. */
+static enum err find_newest(struct cli *cli, int64_t limit, int64_t *after_out)
+{
+	REPLY_AUTO reply = {0};
+	struct audits_head head = {0};
+	enum err err = fetch_page(cli, 0, 1, &reply);
+
+	if (err != OK)
+		return err;
+	read_head(&reply, &head);
+	*after_out = head.seq > limit ? head.seq - limit : 0;
+	return OK;
+}
+
+/* A full page with records of the log behind it may not be all. */
+static void note_more(const struct reply *reply, int64_t limit)
+{
+	const struct json_token *records = reply_at(reply, NULL, "records");
+	struct audits_head head = {0};
+	int64_t last = 0;
+
+	if (records == NULL || records->type != JSON_ARRAY || records->count < limit)
+		return;
+	for (const struct json_token *t = json_first(&reply->doc, records); t != NULL;
+		t = json_next(&reply->doc, records, t)) {
+		if (json_integer(&reply->doc, reply_at(reply, t, "seq"), &last) != OK)
+			return;
+	}
+	read_head(reply, &head);
+	if (head.seq > last)
+		cli_say("more: --after %lld", (long long)last);
+}
+
+enum err audits_list(struct cli *cli)
+{
+	BUF_AUTO params = {0};
+	REPLY_AUTO reply = {0};
+	struct json_writer w = json_writer(&params);
+	bool is_newest = is_whole_log(cli);
+	int64_t after = 0;
+
+	json_begin_object(&w);
+
+	enum err err = params_write(cli, &w);
+	int64_t limit = list_limit(cli);
+
+	if (err == OK && is_newest)
+		err = find_newest(cli, limit, &after);
+	if (is_newest)
+		json_put_integer(&w, field_info(FIELD_AFTER)->wire, after);
+	json_end_object(&w);
+	if (err == OK)
+		err = cli_call(cli, request_info(REQUEST_AUDIT_LIST)->method, &params, &reply);
+	if (err == OK)
+		err = cli_show(cli, &reply);
+	if (err == OK && !is_newest)
+		note_more(&reply, limit);
+	return err;
 }

@@ -11,6 +11,8 @@
 
 struct cli;
 
+/* The command audit list: the newest records, or the oldest that meet some conditions. */
+enum err audits_list(struct cli *cli);
 enum err audits_print_list(const struct reply *reply);
 
 /* The end of the chain as the daemon gives it. */

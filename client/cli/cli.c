@@ -154,6 +154,8 @@ static enum err fail_call(const struct cli *cli, int number)
 	/* Where the daemon says more than the error's own sentence, it says what helps as well. */
 	bool has_advice = err_class(err) != ERR_CLASS_LOCAL && strcmp(text, err_text(err)) != 0;
 
+	/* Negative: the daemon may well run, but not for this user. */
+	has_advice |= coffer_retry_after_ms(cli->vault) < 0;
 	for (size_t i = 0; !has_advice && i < sizeof(ways_out) / sizeof(ways_out[0]); i++) {
 		if (ways_out[i].err == err)
 			return cli_fail(cli, err, "%s (%s)", text, ways_out[i].text);
@@ -171,8 +173,6 @@ static enum err open_vault(struct cli *cli)
 
 	if (cli->vault != NULL)
 		return OK;
-	if (options.socket_path != NULL && options.flags != 0)
-		return cli_usage(cli, "--socket and --user exclude each other");
 
 	int number = coffer_open(&options, &cli->vault);
 

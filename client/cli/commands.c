@@ -160,9 +160,10 @@ static const struct command commands[] = {
 	{
 		.words = "audit list",
 		.kind = REQUEST_AUDIT_LIST,
-		.run = cli_request,
+		.run = audits_list,
 		.print = audits_print_list,
-		.text = "list audit records",
+		.text = "list audit records: the newest 100 (--limit), or from the oldest with --after or a "
+			"filter",
 		.example = "coffer audit list --integration finance/warehouse-sync --outcome denied",
 	},
 	{

@@ -5,11 +5,11 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "buf.h"
+#include "err.h"
 #include "program.h"
 #include "run.h"
 #include "say.h"
-
-enum { EXIT_NO_MANAGE = 69 };
 
 /* Index of the command word behind the global options, or 0: that is coffer-manage's to explain. */
 static int find_command(int argc, char **argv)
@@ -32,9 +32,11 @@ int main(int argc, char **argv)
 
 	if (command_at > 0 && strcmp(argv[command_at], "run") == 0)
 		return run_main(argc, argv, command_at);
-	program_become_manage(argv);
-	say("coffer-manage, which does everything but run, is not installed beside this program or "
-	    "in " COFFER_LIBEXECDIR,
-		NULL);
-	return EXIT_NO_MANAGE;
+
+	BUF_AUTO tried = {0};
+
+	program_become_manage(argv, &tried);
+	say("coffer-manage, which does everything but run, cannot be started from any of: ",
+		buf_failed(&tried) ? "" : tried.bytes, NULL);
+	return err_exit_code(ERR_CONFIG);
 }

@@ -61,6 +61,9 @@ static enum err refuse_words(const struct cli *cli, char **words, size_t count)
 		help_overview(stderr, words[0]);
 		return ERR_USAGE;
 	}
+	/* Asked for by everybody who comes from another vault. */
+	if (count == 2 && strcmp(words[0], "secret") == 0 && strcmp(words[1], "get") == 0)
+		return cli_usage(cli, "values cannot be read back; coffer run starts a program with them");
 	if (nearest != NULL)
 		return cli_usage(cli, "no such command: did you mean coffer %s?", nearest);
 	return cli_usage(cli, "no such command");

@@ -21,9 +21,19 @@ struct writing {
 	enum field field;
 };
 
+static bool is_operand(const struct writing *writing)
+{
+	for (const struct operand *o = writing->cli->command->operands; o->need != NEED_NONE; o++) {
+		if (o->slot == writing->field)
+			return true;
+	}
+	return false;
+}
+
 static enum err refuse(const struct writing *writing, const char *why)
 {
-	return cli_usage(writing->cli, "%s: %s", options_of(writing->field).name, why);
+	return cli_usage(writing->cli, "%s%s: %s", is_operand(writing) ? "" : "--",
+		options_of(writing->field).name, why);
 }
 
 static enum err write_text(const struct writing *writing, const char *text, size_t len)
@@ -34,10 +44,27 @@ static enum err write_text(const struct writing *writing, const char *text, size
 	return OK;
 }
 
+/* For a word that is no state there is never anything to list, which would read like an answer. */
+static enum err check_state(const struct writing *writing, const char *text)
+{
+	static const char *const states[] = {"active", "suspended", "retired"};
+
+	for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
+		if (strcmp(states[i], text) == 0)
+			return OK;
+	}
+	return refuse(writing, "active, suspended or retired");
+}
+
 static enum err write_count(const struct writing *writing, const char *text)
 {
 	int64_t value = 0;
 
+	/* An edit takes a number back by an empty text, as any other field. */
+	if (*text == '\0' && writing->cli->command->kind == REQUEST_INTEGRATION_EDIT) {
+		json_write_text(writing->w, text, 0);
+		return OK;
+	}
 	if (*text == '\0' || (text[0] == '0' && text[1] != '\0'))
 		return refuse(writing, "not a number");
 	for (; *text != '\0'; text++) {
@@ -137,6 +164,8 @@ static enum err write_field(const struct writing *writing, const char *text)
 		return write_map(writing, type == FIELD_TYPE_RULE);
 	if (type == FIELD_TYPE_COUNT)
 		return write_count(writing, text);
+	if (writing->field == FIELD_STATE && check_state(writing, text) != OK)
+		return ERR_USAGE;
 	if (type != FIELD_TYPE_FLAG)
 		return write_text(writing, text, strlen(text));
 	json_write_bool(writing->w, true);

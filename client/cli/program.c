@@ -67,14 +67,25 @@ enum err program_find(const char *name, const char *path, char out[PATH_MAX])
 	}
 }
 
-void program_become_manage(char **argv)
+static void try_manage(char **argv, const char *path, struct buf *tried)
 {
+	execv(path, argv);
+	buf_append_string(tried, tried->len == 0 ? "" : ", ");
+	buf_append_string(tried, path);
+}
+
+void program_become_manage(char **argv, struct buf *tried)
+{
+	static const char *const places[] = {MANAGE_NAME, "../libexec/coffer/" MANAGE_NAME};
 	char own[PATH_MAX] = "";
-	char beside[PATH_MAX] = "";
+	char place[PATH_MAX] = "";
 	ssize_t len = readlink("/proc/self/exe", own, sizeof(own) - 1);
 	const char *slash = len > 0 ? memrchr(own, '/', (size_t)len) : NULL;
 
-	if (slash != NULL && join(own, (size_t)(slash - own), MANAGE_NAME, beside))
-		execv(beside, argv);
-	execv(COFFER_LIBEXECDIR "/" MANAGE_NAME, argv);
+	for (size_t i = 0; slash != NULL && i < sizeof(places) / sizeof(places[0]); i++) {
+		if (join(own, (size_t)(slash - own), places[i], place))
+			try_manage(argv, place, tried);
+	}
+	try_manage(argv, COFFER_LIBEXECDIR "/" MANAGE_NAME, tried);
+	buf_append_byte(tried, '\0');
 }

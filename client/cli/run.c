@@ -140,17 +140,37 @@ static bool list_granted(coffer *vault, struct buf *out)
 	return !buf_failed(out) && out->len > 1;
 }
 
-static void explain(coffer *vault, const char *integration, int error)
+/* "; asked for: A, B": the daemon does not tell which of them it does not have. */
+static void list_asked(const struct run_names *only, struct buf *out)
+{
+	for (size_t i = 0; i < only->count; i++) {
+		buf_append_string(out, i == 0 ? "; asked for: " : ", ");
+		buf_append_string(out, only->name[i]);
+	}
+}
+
+/* Negative: the daemon may well run, but not for this user. */
+static bool is_retry(const coffer *vault, int error)
+{
+	return coffer_error_is_retry(error) && coffer_retry_after_ms(vault) >= 0;
+}
+
+static void explain(coffer *vault, const struct run_options *options, const char *integration, int error)
 {
 	BUF_AUTO granted = {0};
-	const char *way = way_out(error);
+	BUF_AUTO asked = {0};
+	bool is_forbidden = error == COFFER_UNREACHABLE && !is_retry(vault, error);
+	const char *way = is_forbidden ? NULL : way_out(error);
 
 	if (error == COFFER_CONFLICT && integration == NULL && list_granted(vault, &granted)) {
 		say("several integrations are granted, name one of them: ", granted.bytes, NULL);
 		return;
 	}
+	if (error == COFFER_NOT_FOUND)
+		list_asked(&options->only, &asked);
+	buf_append_byte(&asked, '\0');
 	say(integration != NULL ? integration : "run", ": ", coffer_error_text(vault, error),
-		way != NULL ? "; " : "", way != NULL ? way : "", NULL);
+		buf_failed(&asked) ? "" : asked.bytes, way != NULL ? "; " : "", way != NULL ? way : "", NULL);
 }
 
 static int call_timeout(const struct run_options *options)
@@ -172,7 +192,7 @@ static int fetch_until(
 		int error = coffer_fetch(vault, wanted, out);
 		int64_t left_ms = end_ms - now_ms();
 
-		if (error == COFFER_OK || !coffer_error_is_retry(error) || left_ms <= 0)
+		if (error == COFFER_OK || !is_retry(vault, error) || left_ms <= 0)
 			return error;
 
 		int64_t asked_ms = coffer_retry_after_ms(vault);
@@ -204,8 +224,8 @@ static int fetch(const struct run_options *options, const char *integration, cof
 		error = fetch_until(vault, &wanted, now_ms() + (int64_t)options->wait_seconds * 1000, out);
 	if (error == COFFER_OK)
 		return 0;
-	explain(vault, integration, error);
-	return coffer_error_is_retry(error) ? RUN_EXIT_RETRY : RUN_EXIT_REFUSED;
+	explain(vault, options, integration, error);
+	return is_retry(vault, error) ? RUN_EXIT_RETRY : RUN_EXIT_REFUSED;
 }
 
 /* Before anything is fetched: what cannot start needs no credentials, and the log shows no run that never was. */

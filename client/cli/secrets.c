@@ -133,21 +133,42 @@ static enum err write_arguments(struct json_writer *w, const void *context)
 	return params_write(context, w);
 }
 
+/* Before anybody is asked: a value for a key that cannot be is not worth typing. */
+static enum err check_key(const struct cli *cli)
+{
+	const char *key = args_text(&cli->args, FIELD_KEY);
+	enum err err = text_check_key(key, strlen(key));
+
+	return err == OK ? OK : cli_fail(cli, err, "%s", err_text(err));
+}
+
+static enum err read_value(
+	const struct cli *cli, struct arena *arena, struct secret *out, const char **why_out)
+{
+	if (isatty(STDIN_FILENO) != 1)
+		return tty_read_value(arena, args_text(&cli->args, SLOT_EXACT) != NULL, out, why_out);
+	*why_out = "give a value with line breaks on standard input";
+	return args_text(&cli->args, FIELD_MULTILINE) != NULL ? ERR_BAD_VALUE
+							      : tty_ask_value(arena, out, why_out);
+}
+
 enum err secrets_put(struct cli *cli)
 {
 	ARENA_AUTO arena = {0};
 	REPLY_AUTO reply = {0};
 	struct secret value = {0};
 	const char *why = NULL;
-	bool is_exact = args_text(&cli->args, SLOT_EXACT) != NULL;
 
 	cli_guard();
+
+	enum err err = check_key(cli);
+
+	if (err != OK)
+		return err;
 	if (arena_init(&arena, SECRETS_SEND_BYTES + VALUE_BYTES_MAX + 1, false) != OK)
 		return cli_fail(cli, ERR_INTERNAL, "not enough memory may be locked (ulimit -l)");
 
-	enum err err = isatty(STDIN_FILENO) == 1 ? tty_ask_value(&arena, &value, &why)
-						 : tty_read_value(&arena, is_exact, &value, &why);
-
+	err = read_value(cli, &arena, &value, &why);
 	if (err != OK)
 		return cli_fail(cli, err, "%s", why);
 	err = check_value(cli, &value);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <wchar.h>
 
 static const struct {
 	const char *word;
@@ -78,6 +79,35 @@ static enum err add_cell(struct libscols_line *line, size_t index, const struct 
 	return OK;
 }
 
+static const char *text_at(struct libscols_table *table, size_t row, size_t index)
+{
+	return scols_line_get_column_data(
+		scols_table_get_line(table, row), scols_table_get_column(table, index));
+}
+
+/* On the screen.  The filter has let nothing through that is not printable. */
+static size_t cell_width(const char *text)
+{
+	size_t left = strlen(text);
+	size_t width = 0;
+	mbstate_t state = {0};
+
+	while (left > 0) {
+		wchar_t character = 0;
+		size_t size = mbrtowc(&character, text, left, &state);
+
+		if (size == 0 || size > left)
+			return width + left;
+
+		int columns = wcwidth(character);
+
+		width += columns > 0 ? (size_t)columns : 0;
+		text += size;
+		left -= size;
+	}
+	return width;
+}
+
 static enum err add_line(struct libscols_table *table, const struct reply *reply,
 	const struct json_token *object, const struct column *columns)
 {
@@ -87,6 +117,49 @@ static enum err add_line(struct libscols_table *table, const struct reply *reply
 	for (size_t i = 0; err == OK && columns[i].label != NULL; i++)
 		err = add_cell(line, i, reply, reply_at(reply, object, columns[i].path), columns[i].show);
 	return err;
+}
+
+/* One blank between columns. */
+static size_t natural_width(struct libscols_table *table)
+{
+	size_t sum = 0;
+
+	for (size_t i = 0; i < scols_table_get_ncols(table); i++) {
+		struct libscols_column *column = scols_table_get_column(table, i);
+		size_t width = cell_width(scols_cell_get_data(scols_column_get_header(column)));
+
+		for (size_t row = 0; row < scols_table_get_nlines(table); row++) {
+			size_t other = cell_width(text_at(table, row, i));
+
+			width = other > width ? other : width;
+		}
+		sum += width + (i > 0);
+	}
+	return sum;
+}
+
+static bool is_blank(struct libscols_table *table, size_t index)
+{
+	for (size_t row = 0; row < scols_table_get_nlines(table); row++) {
+		if (strcmp(text_at(table, row, index), "-") != 0)
+			return false;
+	}
+	return true;
+}
+
+/* Where room is short, it goes to columns that say something. */
+static enum err fit_terminal(struct libscols_table *table)
+{
+	if (isatty(STDOUT_FILENO) != 1 || natural_width(table) <= scols_table_get_termwidth(table))
+		return OK;
+	for (size_t i = 0; i < scols_table_get_ncols(table); i++) {
+		struct libscols_column *column = scols_table_get_column(table, i);
+		int flags = scols_column_get_flags(column) | SCOLS_FL_HIDDEN;
+
+		if (is_blank(table, i) && scols_column_set_flags(column, flags) != 0)
+			return ERR_INTERNAL;
+	}
+	return OK;
 }
 
 enum err table_print(const struct reply *reply, const struct json_token *array, const struct column *columns)
@@ -107,6 +180,8 @@ enum err table_print(const struct reply *reply, const struct json_token *array, 
 	for (const struct json_token *t = json_first(&reply->doc, array); err == OK && t != NULL;
 		t = json_next(&reply->doc, array, t))
 		err = add_line(table, reply, t, columns);
+	if (err == OK)
+		err = fit_terminal(table);
 	if (err == OK && scols_print_table(table) != 0)
 		err = ERR_INTERNAL;
 	return err;

@@ -19,7 +19,10 @@ struct column {
 /* Colours belong on a terminal, and nowhere where NO_COLOR is set. */
 bool table_has_colours(void);
 
-/* An array of objects as an aligned table on standard output; array NULL or empty: "none". */
+/*
+ * An array of objects as an aligned table on standard output; array NULL or empty: "none".  On a terminal that is
+ * too narrow for it, columns in which no row has anything are left out.
+ */
 enum err table_print(const struct reply *reply, const struct json_token *array, const struct column *columns);
 
 /* One object, a line per member that is there.  Lines of a text with several are indented. */

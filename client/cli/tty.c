@@ -4,7 +4,6 @@
  */
 #include "tty.h"
 
-#include <bsd/readpassphrase.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +11,7 @@
 #include <unistd.h>
 
 #include "text.h"
+#include "tty_hidden.h"
 
 enum {
 	/* A terminal silently cuts longer lines, so a line of this length may be only the beginning of one. */
@@ -25,21 +25,24 @@ bool tty_can_ask(void)
 
 static enum err ask(struct arena *arena, const char *prompt, struct secret *out, const char **why_out)
 {
-	char *line = arena_alloc(arena, TTY_LINE_MAX + 1);
+	unsigned char *line = arena_alloc(arena, TTY_LINE_MAX + 1);
+	size_t len = 0;
 
 	*why_out = "not enough locked memory";
 	if (line == NULL)
 		return ERR_INTERNAL;
-	*why_out = "the value was not entered; give it on standard input where there is no terminal";
-	if (readpassphrase(prompt, line, TTY_LINE_MAX + 1, RPP_ECHO_OFF | RPP_REQUIRE_TTY) == NULL)
-		return ERR_USAGE;
 
-	size_t len = strlen(line);
+	enum err err = tty_hidden_read(prompt, line, TTY_LINE_MAX + 1, &len, why_out);
 
+	if (err != OK)
+		return err;
+	*why_out = "no value was entered";
+	if (len == 0)
+		return ERR_BAD_VALUE;
 	*why_out = "a terminal cuts long lines; give the value on standard input";
 	if (len >= TTY_LINE_MAX)
 		return ERR_TOO_LARGE;
-	*out = (struct secret){.bytes = (unsigned char *)line, .len = len};
+	*out = (struct secret){.bytes = line, .len = len};
 	return OK;
 }
 

@@ -14,8 +14,8 @@ bool tty_can_ask(void);
 
 /*
  * A value from whoever sits at the terminal: asked for twice, not shown.  The bytes are the arena's.
- * On an error *why_out is a constant sentence.  Errors: BAD_VALUE, TOO_LARGE, USAGE (no terminal, or
- * interrupted), INTERNAL.
+ * On an error *why_out is a constant sentence.  Errors: BAD_VALUE (none, several lines at once,
+ * or two that differ), TOO_LARGE, USAGE (no terminal), INTERNAL.
  */
 enum err tty_ask_value(struct arena *arena, struct secret *out, const char **why_out);
 

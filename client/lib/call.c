@@ -209,6 +209,14 @@ static enum err prove(struct coffer *vault, int64_t deadline_ms)
 	return exchange(vault, "session.prove", params, (size_t)len, deadline_ms);
 }
 
+/* Whether there is a daemon is not for this user to know; waiting for one helps nobody. */
+static enum err fail_forbidden(struct coffer *vault)
+{
+	vault->failure.retry_after_ms = -1;
+	return vault_fail(
+		vault, ERR_UNREACHABLE, "this user may not reach the socket %s", vault->socket_path);
+}
+
 static enum err connect_vault(struct coffer *vault, int64_t deadline_ms)
 {
 	struct sockaddr_un address = {0};
@@ -218,9 +226,13 @@ static enum err connect_vault(struct coffer *vault, int64_t deadline_ms)
 	if (err == ERR_UNSAFE_SOCKET)
 		return vault_fail(
 			vault, err, "the socket %s is not safe to use: %s", vault->socket_path, why);
+	if (err == ERR_DENIED)
+		return fail_forbidden(vault);
 	if (err != OK)
 		return vault_fail(vault, err, "no daemon at %s: %s", vault->socket_path, why);
 	err = channel_connect(&vault->channel, &address, deadline_ms);
+	if (err == ERR_DENIED)
+		return fail_forbidden(vault);
 	if (err == ERR_UNREACHABLE)
 		return vault_fail(vault, err, "no daemon at %s: %s", vault->socket_path, vault->channel.why);
 	if (err != OK)

@@ -129,7 +129,7 @@ static enum err connect_before(
 		if (errno == EAGAIN)
 			return fail(channel, ERR_TIMEOUT, "it accepts no connection");
 		if (errno != EINTR)
-			return fail_errno(channel, ERR_UNREACHABLE);
+			return fail_errno(channel, errno == EACCES ? ERR_DENIED : ERR_UNREACHABLE);
 		err = limit_connect(channel, deadline_ms);
 	}
 	return err;

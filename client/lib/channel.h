@@ -28,7 +28,7 @@ struct channel {
 /* Monotonic time in milliseconds at which a wait of timeout_ms ends; negative: DEADLINE_NONE. */
 int64_t channel_deadline(int timeout_ms);
 
-/* Errors: UNREACHABLE, TIMEOUT, INTERNAL.  channel must be closed. */
+/* Errors: UNREACHABLE, DENIED (the kernel, not the daemon), TIMEOUT, INTERNAL.  channel must be closed. */
 enum err channel_connect(struct channel *channel, const struct sockaddr_un *address, int64_t deadline_ms);
 
 /* False also, after closing it here, for a connection that was inherited by fork. */

@@ -91,12 +91,13 @@ typedef struct coffer_env coffer_env; /* a fetched environment */
 /* Set size to sizeof the struct; fields added later are then 0 for old programs. */
 struct coffer_options {
 	size_t size;
-	const char *socket_path; /* NULL: $COFFER_SOCKET, else the system's; see coffer_default_socket */
+	const char *socket_path; /* wins over all else; NULL: coffer_default_socket of flags */
 	int timeout_ms; /* per call; 0: 10 seconds; negative: no limit */
 	unsigned flags; /* 0, or COFFER_USER_VAULT */
 };
 
-#define COFFER_USER_VAULT 1u /* the user's own vault below XDG_RUNTIME_DIR instead of the system's */
+/* The user's own vault below XDG_RUNTIME_DIR instead of the system's, whatever COFFER_SOCKET says. */
+#define COFFER_USER_VAULT 1u
 
 /*
  * Prepares a connection; options NULL means all defaults.  Connects at the first call that needs the daemon, and
@@ -126,12 +127,15 @@ COFFER_API const char *coffer_error_text(const coffer *vault, int error);
 /* 1 when the same call may succeed later without anybody's doing, else 0. */
 COFFER_API int coffer_error_is_retry(int error);
 
-/* How long the daemon asked to wait before the last failed call on this handle is made again; 0: it did not say. */
+/*
+ * How long the daemon asked to wait before the last failed call on this handle is made again; 0: it did not say.
+ * Negative: no wait will help, for this user may not reach the socket (COFFER_UNREACHABLE).
+ */
 COFFER_API int64_t coffer_retry_after_ms(const coffer *vault);
 
 /*
  * Who the daemon takes this process for, and what it may fetch, as the JSON text of the result of the
- * protocol's whoami (coffer-protocol(7)).  *json_out is NUL-terminated and valid until the next call on the handle.
+ * protocol's whoami (proto/PROTOCOL.md).  *json_out is NUL-terminated and valid until the next call on the handle.
  * Errors: those of the connection (COFFER_UNREACHABLE, COFFER_TIMEOUT, COFFER_UNSAFE_SOCKET, COFFER_PROTOCOL).
  */
 COFFER_API int coffer_whoami(coffer *vault, const char **json_out, size_t *len_out);
@@ -197,7 +201,8 @@ COFFER_API int coffer_call(coffer *vault, const char *method, const char *params
 	const char **result_out, size_t *len_out);
 
 /*
- * Where coffer_open would connect with these flags: writes at most size bytes with the NUL.
+ * Where coffer_open would connect with these flags: the user's vault with COFFER_USER_VAULT; else $COFFER_SOCKET,
+ * else the system's, or the user's on a host without a system vault.  Writes at most size bytes with the NUL.
  * COFFER_TOO_LARGE when it does not fit.
  */
 COFFER_API int coffer_default_socket(unsigned flags, char *out, size_t size);

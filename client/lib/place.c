@@ -41,7 +41,7 @@ static enum err user_socket(char *out, size_t size)
 
 enum err place_default(bool wants_user, char *out, size_t size)
 {
-	const char *chosen = secure_getenv("COFFER_SOCKET");
+	const char *chosen = wants_user ? NULL : secure_getenv("COFFER_SOCKET");
 
 	if (chosen != NULL && chosen[0] != '\0')
 		return fits(snprintf(out, size, "%s", chosen), size);
@@ -70,7 +70,7 @@ static enum err refuse(const char *why, const char **why_out)
 static enum err absent(const char **why_out)
 {
 	*why_out = strerrordesc_np(errno);
-	return ERR_UNREACHABLE;
+	return errno == EACCES ? ERR_DENIED : ERR_UNREACHABLE;
 }
 
 /*

@@ -26,7 +26,7 @@ struct reply {
 
 struct failure {
 	enum err err;
-	int64_t retry_after_ms; /* what the daemon asked for, or 0 */
+	int64_t retry_after_ms; /* what the daemon asked for, or 0; negative: no wait will help */
 	char text[FAILURE_TEXT_BYTES];
 };
 

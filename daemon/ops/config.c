@@ -20,11 +20,14 @@
 
 enum { NAME_SHOWN_BYTES = 48 };
 
-#define VAULT(name, fallback, set) {"vault", #name, fallback, set, offsetof(struct config, name), 0, 0},
+#define SIZE_OF(member) sizeof(((struct config *)NULL)->member)
+#define VAULT(name, fallback, set) \
+	{"vault", #name, fallback, set, offsetof(struct config, name), SIZE_OF(name), 0, 0},
 #define ROLE(name, fallback) \
-	{"roles", #name, fallback, config_set_names, offsetof(struct config, name), 0, 0},
+	{"roles", #name, fallback, config_set_names, offsetof(struct config, name), SIZE_OF(name), 0, 0},
 #define LIMIT(name, value, least, most, text) \
-	{"limits", #name, #value, config_set_limit, offsetof(struct config, limits.name), least, most},
+	{"limits", #name, #value, config_set_limit, offsetof(struct config, limits.name), \
+		SIZE_OF(limits.name), least, most},
 /* clang-format off */
 static const struct config_key keys[] = {
 	VAULT(state_dir, "/var/lib/coffer", config_set_path)
@@ -32,18 +35,25 @@ static const struct config_key keys[] = {
 	VAULT(socket, "/run/coffer/coffer.sock", config_set_socket)
 	VAULT(backup_dir, "/var/lib/coffer-backup", config_set_path)
 	VAULT(archive_dir, "/var/lib/coffer-archive", config_set_path)
-	{"vault", "root_key", "credential", config_set_root_key, 0, 0, 0},
+	/* the source, and the path behind it */
+	{"vault", "root_key", "credential", config_set_root_key, offsetof(struct config, root_key_source),
+		SIZE_OF(root_key_source) + SIZE_OF(root_key_path), 0, 0},
 	VAULT(allow_swap, "no", config_set_flag)
 	ROLE(admin, "root")
 	ROLE(operator, "%coffer-operators")
 	ROLE(auditor, "%coffer-auditors")
-	{"approval", "require", "", config_set_approval, 0, 0, 0},
+	{"approval", "require", "", config_set_approval, 0, 0, 0, 0},
 #include "limits.def"
 };
 /* clang-format on */
 #undef LIMIT
 #undef ROLE
 #undef VAULT
+#undef SIZE_OF
+
+_Static_assert(offsetof(struct config, root_key_path) ==
+		       offsetof(struct config, root_key_source) + sizeof(enum root_key_source),
+	"root_key is compared as one piece of memory");
 
 struct loading {
 	struct config *config;
@@ -58,26 +68,49 @@ static void list(char *out, size_t cap, const char *name)
 	snprintf(out + len, cap - len, "%s%s", len == 0 ? "" : ", ", name);
 }
 
-static bool refuse_unknown(struct config_file *file, const char *section, const char *key)
+static void list_sections(char *out, size_t cap)
+{
+	for (size_t i = 0; i < COUNT_OF(keys); i++)
+		if (i == 0 || strcmp(keys[i].section, keys[i - 1].section) != 0)
+			list(out, cap, keys[i].section);
+}
+
+static bool refuse_section(struct config_file *file, const char *section)
+{
+	char shown[NAME_SHOWN_BYTES] = "";
+	char sections[64] = "";
+
+	escape_text(section, shown, sizeof(shown));
+	list_sections(sections, sizeof(sections));
+	return config_file_error(file, "unknown section [%s]; known sections: %s", shown, sections);
+}
+
+static bool refuse_key(struct config_file *file, const char *section, const char *key)
 {
 	char shown[NAME_SHOWN_BYTES] = "";
 	char known[CONFIG_ERROR_BYTES] = "";
-	char sections[64] = "";
 
-	for (size_t i = 0; i < COUNT_OF(keys); i++) {
-		if (i == 0 || strcmp(keys[i].section, keys[i - 1].section) != 0)
-			list(sections, sizeof(sections), keys[i].section);
+	escape_text(key, shown, sizeof(shown));
+	for (size_t i = 0; i < COUNT_OF(keys); i++)
 		if (strcmp(keys[i].section, section) == 0)
 			list(known, sizeof(known), keys[i].name);
-	}
-	escape_text(known[0] != '\0' ? key : section, shown, sizeof(shown));
-	if (known[0] != '\0')
-		return config_file_error(
-			file, "unknown key '%s' in [%s]; known keys: %s", shown, section, known);
-	if (section[0] == '\0')
-		return config_file_error(
-			file, "a setting before the first [section]; known sections: %s", sections);
-	return config_file_error(file, "unknown section [%s]; known sections: %s", shown, sections);
+	return config_file_error(file, "unknown key '%s' in [%s]; known keys: %s", shown, section, known);
+}
+
+static bool refuse_homeless(struct config_file *file)
+{
+	char sections[64] = "";
+
+	list_sections(sections, sizeof(sections));
+	return config_file_error(file, "a setting before the first [section]; known sections: %s", sections);
+}
+
+static bool handle_section(struct config_file *file, const char *section)
+{
+	for (size_t i = 0; i < COUNT_OF(keys); i++)
+		if (strcmp(keys[i].section, section) == 0)
+			return true;
+	return refuse_section(file, section);
 }
 
 static bool handle_setting(struct config_file *file, const char *section, const char *key, const char *value)
@@ -93,7 +126,7 @@ static bool handle_setting(struct config_file *file, const char *section, const 
 		loading->seen_at[i] = file->line;
 		return keys[i].set(file, loading->config, &keys[i], value);
 	}
-	return refuse_unknown(file, section, key);
+	return section[0] == '\0' ? refuse_homeless(file) : refuse_key(file, section, key);
 }
 
 static bool set_absent(struct config_file *file)
@@ -107,19 +140,35 @@ static bool set_absent(struct config_file *file)
 	return true;
 }
 
-/* What no single line can be blamed for. */
+/* The line that sets this key, or else the other one; 0 when neither is set. */
+static int line_of(const struct loading *loading, const char *name, const char *other_name)
+{
+	const char *const names[] = {name, other_name};
+
+	for (size_t n = 0; n < COUNT_OF(names); n++)
+		for (size_t i = 0; i < COUNT_OF(keys); i++)
+			if (loading->seen_at[i] != 0 && strcmp(keys[i].name, names[n]) == 0)
+				return loading->seen_at[i];
+	return 0;
+}
+
+/* What two settings must be to each other. */
 static bool check_together(struct config_file *file, const struct config *config)
 {
+	const struct loading *loading = file->user;
 	size_t state_len = strlen(config->state_dir);
 	const struct config_limits *limits = &config->limits;
 
 	/* P7: whoever puts back an old state directory must not put back its anchor with it. */
+	file->line = line_of(loading, "anchor", "state_dir");
 	if (strncmp(config->anchor, config->state_dir, state_len) == 0 &&
 		(config->anchor[state_len] == '/' || config->anchor[state_len] == '\0'))
 		return config_file_error(
 			file, "[vault] anchor must not lie in state_dir, or both would roll back together");
+	file->line = line_of(loading, "connections_reserved", "connections");
 	if (limits->connections_reserved >= limits->connections)
 		return config_file_error(file, "[limits] connections_reserved must be less than connections");
+	file->line = line_of(loading, "line_bytes_stranger", "line_bytes");
 	if (limits->line_bytes_stranger > limits->line_bytes)
 		return config_file_error(
 			file, "[limits] line_bytes_stranger must not be more than line_bytes");
@@ -129,8 +178,11 @@ static bool check_together(struct config_file *file, const struct config *config
 enum err config_load(const char *path, struct config **out, char error_out[CONFIG_ERROR_BYTES])
 {
 	struct loading loading = {.config = calloc(1, sizeof(struct config))};
-	struct config_file file = {
-		.path = path, .on_setting = handle_setting, .user = &loading, .error_out = error_out};
+	struct config_file file = {.path = path,
+		.on_section = handle_section,
+		.on_setting = handle_setting,
+		.user = &loading,
+		.error_out = error_out};
 
 	if (loading.config == NULL) {
 		config_file_error(&file, "out of memory");
@@ -158,6 +210,18 @@ void config_free(struct config *config)
 	free_names(&config->operator);
 	free_names(&config->auditor);
 	free(config);
+}
+
+bool config_vault_differs(
+	const struct config *config, const struct config *other, char names_out[CONFIG_ERROR_BYTES])
+{
+	names_out[0] = '\0';
+	for (size_t i = 0; i < COUNT_OF(keys); i++)
+		if (strcmp(keys[i].section, "vault") == 0 &&
+			memcmp((const char *)config + keys[i].offset, (const char *)other + keys[i].offset,
+				keys[i].size) != 0)
+			list(names_out, CONFIG_ERROR_BYTES, keys[i].name);
+	return names_out[0] != '\0';
 }
 
 enum err config_default_path(bool user, char out[CONFIG_PATH_BYTES])

@@ -47,6 +47,13 @@ struct config {
 enum err config_load(const char *path, struct config **out, char error_out[CONFIG_ERROR_BYTES]);
 void config_free(struct config *config);
 
+/*
+ * The [vault] keys whose settings differ, as "a, b".  Both must be of config_load, which leaves no byte
+ * undefined.
+ */
+bool config_vault_differs(
+	const struct config *config, const struct config *other, char names_out[CONFIG_ERROR_BYTES]);
+
 /* Default configuration file: the system's, or with user the one in XDG_CONFIG_HOME. */
 enum err config_default_path(bool user, char out[CONFIG_PATH_BYTES]);
 

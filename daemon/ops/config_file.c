@@ -88,18 +88,31 @@ static bool read_line(struct config_file *file, char *out, size_t cap, size_t *l
 	return len > 0;
 }
 
-/* libinih ignores the rest of a line after [section]. */
+/* What libinih skips before the first line's text. */
+static const char *skip_byte_order_mark(const struct config_file *file, const char *line)
+{
+	static const char mark[] = "\xef\xbb\xbf";
+
+	if (file->line == 1 && strncmp(line, mark, sizeof(mark) - 1) == 0)
+		line += sizeof(mark) - 1;
+	return line + strspn(line, " \t");
+}
+
+/* libinih tells of no section without settings, and ignores the rest of a line after [section]. */
 static bool check_header(struct config_file *file, const char *line)
 {
-	const char *end = strchr(line, ']');
+	const char *start = skip_byte_order_mark(file, line);
+	const char *end = strchr(start, ']');
+	char section[INI_MAX_LINE] = "";
 
-	if (line[0] != '[' || end == NULL)
+	if (start[0] != '[' || end == NULL)
 		return true;
+	snprintf(section, sizeof(section), "%.*s", (int)(end - start - 1), start + 1);
 	end++;
 	end += strspn(end, " \t");
 	if (*end != '\0' && *end != '\n' && *end != ';')
 		return config_file_error(file, "only a comment may follow [section]");
-	return true;
+	return file->on_section(file, section);
 }
 
 /* libinih's reader: fgets(3), but strict. */

@@ -15,8 +15,12 @@ struct config_file;
 typedef bool config_setting_fn(
 	struct config_file *file, const char *section, const char *key, const char *value);
 
+/* One "[section]", also an empty one.  False after config_file_error. */
+typedef bool config_section_fn(struct config_file *file, const char *section);
+
 struct config_file {
 	const char *path;
+	config_section_fn *on_section;
 	config_setting_fn *on_setting;
 	void *user;
 	char *error_out; /* CONFIG_ERROR_BYTES */
@@ -27,7 +31,7 @@ struct config_file {
 	long bytes_read;
 };
 
-/* Calls on_setting for every setting.  ERR_CONFIG: error_out tells. */
+/* Calls on_section for every header and on_setting for every setting.  ERR_CONFIG: error_out tells. */
 enum err config_file_read(struct config_file *file);
 
 /* Notes the first error at the current line; later ones are ignored.  Returns false. */

@@ -22,7 +22,7 @@ struct config_key {
 	const char *name;
 	const char *fallback; /* read like a value in the file */
 	config_set_fn *set;
-	size_t offset; /* of the member of struct config */
+	size_t offset, size; /* of the member of struct config */
 	int64_t least, most; /* of a limit */
 };
 

@@ -26,7 +26,7 @@ enum { FDS_FIRST = 3 };
 
 static const char *const kept_variables[] = {"CREDENTIALS_DIRECTORY", "NOTIFY_SOCKET", "LISTEN_PID",
 	"LISTEN_FDS", "LISTEN_FDNAMES", "WATCHDOG_USEC", "WATCHDOG_PID", "XDG_CONFIG_HOME", "XDG_STATE_HOME",
-	"XDG_RUNTIME_DIR", "HOME", "COFFER_BOOT_ID", "INVOCATION_ID"};
+	"XDG_RUNTIME_DIR", "HOME", "COFFER_BOOT_ID", "INVOCATION_ID", "JOURNAL_STREAM"};
 
 /*
  * A core handler behind a pipe or a socket runs whatever RLIMIT_CORE says, but for the value 1, which stops

@@ -4,7 +4,8 @@
  *
  * A variable that is not exactly what the manager writes counts as absent.  A descriptor is handed out only
  * if it is a listening Unix stream socket, so that a mistake in a unit file cannot make the daemon serve
- * something else.  What to do without a socket or a manager is the caller's.
+ * something else; and a socket that was handed over is served, or the start refused, or its loss is logged
+ * and it is closed, so that nobody waits at it.  What to do without a socket or a manager is the caller's.
  */
 #include "service.h"
 
@@ -20,6 +21,8 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+#include "log.h"
 
 enum {
 	LISTEN_FDS_FIRST = 3,
@@ -107,6 +110,53 @@ int service_listen_fd(const char *name)
 	if (position < 0 || !is_listening(fd) || fcntl(fd, F_SETFD, FD_CLOEXEC) != 0)
 		return -1;
 	return fd;
+}
+
+/* The only listening socket, or -1. */
+static int find_only_socket(int count)
+{
+	int found = -1;
+
+	for (int fd = LISTEN_FDS_FIRST; fd < LISTEN_FDS_FIRST + count; fd++) {
+		if (!is_listening(fd))
+			continue;
+		if (found >= 0)
+			return -1;
+		found = fd;
+	}
+	return found;
+}
+
+static void close_others(int kept, int count)
+{
+	for (int fd = LISTEN_FDS_FIRST; fd < LISTEN_FDS_FIRST + count; fd++)
+		if (fd != kept)
+			close(fd);
+	if (count > 1)
+		log_warning("of %d descriptors handed over, one is served and the others are closed", count);
+}
+
+enum err service_take_socket(int *fd_out, const char **reason_out)
+{
+	static const char *const names[] = {"cofferd.socket", "coffer"};
+	int count = service_listen_count();
+	int fd = -1;
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]) && fd < 0; i++)
+		fd = service_listen_fd(names[i]);
+	if (fd < 0)
+		fd = find_only_socket(count);
+	if (count > 0 && (fd < 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) != 0)) {
+		*reason_out =
+			"none of the descriptors handed over (LISTEN_FDS) can be served: expected is one "
+			"listening Unix stream socket, or among several one with "
+			"FileDescriptorName=cofferd.socket or coffer";
+		return ERR_CONFIG;
+	}
+	if (fd >= 0)
+		close_others(fd, count);
+	*fd_out = fd;
+	return OK;
 }
 
 /* "/path", or "@name" for the abstract namespace. */

@@ -15,6 +15,13 @@ int service_listen_count(void);
 /* The handed-over descriptor with this LISTEN_FDNAMES name, close-on-exec set; -1 when there is none. */
 int service_listen_fd(const char *name);
 
+/*
+ * The handed-over socket to serve: the one named cofferd.socket or coffer, else the only one; the others are
+ * closed, with a warning.  OK with -1: nothing was handed over.  ERR_CONFIG: something was, but which one to
+ * serve cannot be told.
+ */
+enum err service_take_socket(int *fd_out, const char **reason_out);
+
 /* Sends e.g. "READY=1\nSTATUS=…"; silent without NOTIFY_SOCKET.  Never blocks for long. */
 void service_notify(const char *state);
 

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """A socket handed over by the service manager, SIGTERM that drains, SIGHUP that reloads."""
 import contextlib
+import fcntl
 import os
 import signal
 import socket
@@ -29,9 +30,9 @@ def prepare(vault):
 
 
 class Activated:
-    """What subprocess.Popen would be, for a child that must know its own pid and hold the socket as 3."""
+    """What subprocess.Popen would be, for a child that must know its own pid and hold the sockets from 3 on."""
 
-    def __init__(self, vault, listener, names, notify_path):
+    def __init__(self, vault, listeners, names, notify_path):
         self.pid = os.fork()
         self.returncode = None
         if self.pid == 0:
@@ -39,13 +40,14 @@ class Activated:
                 log = os.open(vault.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
                 os.dup2(log, 1)
                 os.dup2(log, 2)
-                descriptor = os.dup(listener.fileno())
-                os.dup2(descriptor, 3)
+                high = [fcntl.fcntl(listener.fileno(), fcntl.F_DUPFD, 100) for listener in listeners]
+                for number, descriptor in enumerate(high, 3):
+                    os.dup2(descriptor, number)
                 env = vault.environment(
-                    LISTEN_FDS="1",
+                    LISTEN_FDS=str(len(listeners)),
                     LISTEN_PID=str(os.getpid()),
-                    LISTEN_FDNAMES=names,
                     NOTIFY_SOCKET=notify_path,
+                    **({} if names is None else {"LISTEN_FDNAMES": names}),
                 )
                 os.execve(vault.programs["cofferd"], ["cofferd", "--config", vault.config], env)
             finally:
@@ -73,14 +75,14 @@ class Activated:
         os.kill(self.pid, signal.SIGKILL)
 
 
-def activate(vault, listener, names="cofferd.socket"):
+def activate(vault, *listeners, names="cofferd.socket"):
     path = vault.at("notify")
     if os.path.exists(path):
         os.unlink(path)
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
         notify.bind(path)
         notify.settimeout(0.05)
-        vault.process = Activated(vault, listener, names, path)
+        vault.process = Activated(vault, listeners, names, path)
         vault.await_ready(notify)
 
 
@@ -101,6 +103,46 @@ def a_socket_handed_over_is_served_and_left_behind(vault):
         assert os.path.exists(path), "the service manager's socket was removed"
         activate(vault, listener)
         equal(vault.fetch(NAME)["API_TOKEN"], VALUE, "API_TOKEN after a restart")
+        equal(vault.stop(), 0, "exit status after SIGTERM")
+    vault.socket = vault.at("run", "coffer.sock")
+    vault.start()
+
+
+def listening(stack, path):
+    listener = stack.enter_context(socket.socket(socket.AF_UNIX))
+    listener.bind(path)
+    os.chmod(path, 0o666)
+    listener.listen()
+    return listener
+
+
+@suite.check
+def the_only_socket_handed_over_is_served_whatever_its_name(vault):
+    equal(vault.stop(), 0, "exit status after SIGTERM")
+    vault.socket = vault.at("run", "only.sock")
+    with contextlib.ExitStack() as stack:
+        listener = listening(stack, vault.socket)
+        for names in ("api", None):
+            activate(vault, listener, names=names)
+            equal(vault.fetch(NAME)["API_TOKEN"], VALUE, "API_TOKEN")
+            equal(vault.stop(), 0, "exit status after SIGTERM")
+    vault.socket = vault.at("run", "coffer.sock")
+    vault.start()
+
+
+@suite.check
+def several_sockets_are_refused_unless_one_has_the_name(vault):
+    equal(vault.stop(), 0, "exit status after SIGTERM")
+    with contextlib.ExitStack() as stack:
+        first = listening(stack, vault.at("run", "first.sock"))
+        second = listening(stack, vault.at("run", "second.sock"))
+        vault.process = Activated(vault, (first, second), "api:other", vault.at("notify"))
+        equal(vault.wait(), 78, "exit status")
+        assert "FileDescriptorName=cofferd.socket" in vault.log_text(), vault.log_text()
+        assert not os.path.exists(vault.socket), "a socket of its own was made"
+        vault.socket = vault.at("run", "second.sock")
+        activate(vault, first, second, names="api:cofferd.socket")
+        equal(vault.fetch(NAME)["API_TOKEN"], VALUE, "API_TOKEN")
         equal(vault.stop(), 0, "exit status after SIGTERM")
     vault.socket = vault.at("run", "coffer.sock")
     vault.start()
@@ -199,6 +241,25 @@ def sighup_with_a_bad_configuration_changes_nothing(vault):
     equal(roles(vault, OPERATOR), ["operator"], "roles")
     equal(vault.fetch(NAME)["API_TOKEN"], VALUE, "API_TOKEN")
     vault.write_config()
+
+
+@suite.check
+def sighup_says_which_settings_need_a_restart_until_they_are_as_before(vault):
+    def warnings():
+        return vault.log_text().count("[vault] backup_dir, allow_swap: changed")
+
+    def reload_and_wait():
+        seen = vault.log_text().count("reloaded roles and limits")
+        vault.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: vault.log_text().count("reloaded roles and limits") > seen, "the reload")
+
+    vault.write_config(vault={"backup_dir": vault.at("other"), "allow_swap": "yes"})
+    for expected in (1, 2):  # what runs is what was started, also after the first reload
+        reload_and_wait()
+        equal(warnings(), expected, "warnings")
+    vault.write_config()
+    reload_and_wait()
+    equal(vault.log_text().count("takes effect with a restart"), 2, "warnings")
 
 
 @contextlib.contextmanager

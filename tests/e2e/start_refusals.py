@@ -6,6 +6,7 @@ import shutil
 import socket
 import sqlite3
 import stat
+import subprocess
 
 from coffer_test import ETL, OPERATOR, Suite, canary, equal
 
@@ -223,9 +224,21 @@ def _(vault):
 # ---- the root key ----
 
 
-@case("a missing root key is refused")
-def _(vault):
+@suite.check
+def a_missing_root_key_is_refused_with_its_path_and_the_way_out(_):
+    vault = made()
     os.unlink(vault.at("root.key"))
+    path = vault.at("root.key")
+    refused(vault, (CONFIG,), (f"root_key {path}: there is no root key", "cofferd init", "cofferd recover"))
+
+
+@suite.check
+def a_refusal_names_the_path_it_is_about_without_a_journal_s_priority(_):
+    vault = made()
+    os.chmod(vault.at("run"), 0o777)
+    refused(vault, (CONFIG,), (f"cofferd: socket {vault.socket}: ",), is_recorded=True)
+    os.chmod(vault.at("state"), 0o755)
+    refused(vault, (CONFIG,), (f"cofferd: state_dir {vault.at('state')}: ",))
 
 
 def other_key(vault, data):
@@ -267,6 +280,27 @@ def _(vault):
 # ---- init ----
 
 
+@suite.check
+def the_journal_gets_priorities_and_a_file_that_is_not_it_does_not(_):
+    """JOURNAL_STREAM outlives the reduction of the environment."""
+    vault = suite.vault()
+    os.chmod(vault.at("state"), 0o755)
+    for added, prefix in ((0, "<3>state_dir "), (1, "cofferd: state_dir ")):
+        with open(vault.at("stderr"), "w+", encoding="utf-8") as file:
+            info = os.fstat(file.fileno())
+            subprocess.run(
+                [vault.programs["cofferd"], "--config", vault.config],
+                env=vault.environment(JOURNAL_STREAM=f"{info.st_dev}:{info.st_ino + added}"),
+                stdin=subprocess.DEVNULL,
+                stderr=file,
+                timeout=120,
+                check=False,
+            )
+            file.seek(0)
+            text = file.read()
+        assert text.startswith(prefix), f"{text!r} does not begin with {prefix!r}"
+
+
 @case("init refuses where a vault is", (65, CONFIG, RETRY, 73), command=("init",))
 def _(vault):
     pass
@@ -275,6 +309,14 @@ def _(vault):
 @case("init refuses where a key is without a store", (65, CONFIG, RETRY, 73), command=("init",))
 def _(vault):
     os.unlink(db(vault))
+
+
+@suite.check
+def init_refuses_a_key_that_exists_before_it_makes_anything(_):
+    vault = made()
+    shutil.rmtree(vault.at("state"))
+    refused(vault, (CONFIG,), (f"root_key {vault.at('root.key')}: ",), ("init",))
+    assert not os.path.exists(vault.at("state")), "a state directory was made"
 
 
 @case("init refuses where a store is without a key", (65, CONFIG, RETRY, 73), command=("init",))
@@ -340,6 +382,16 @@ def an_unknown_section_is_named_with_file_and_line(_):
     with open(vault.config, "a", encoding="utf-8") as file:
         file.write("[vaults]\nkey = 1\n")
     refused(vault, (CONFIG,), (vault.config + ":",))
+
+
+@suite.check
+def an_unknown_section_is_named_also_when_it_is_empty(_):
+    vault = made(is_filled=False)
+    with open(vault.config, "a", encoding="utf-8") as file:
+        file.write("[vaults]\n")
+    with open(vault.config, encoding="utf-8") as file:
+        line = len(file.readlines())
+    refused(vault, (CONFIG,), (f"{vault.config}:{line}: unknown section [vaults]",))
 
 
 @suite.check
