@@ -166,6 +166,17 @@ void store_abort(struct store *store)
 		end_turn(store);
 }
 
+/* SQLite truncates the log without a sync: a power cut would bring it back with what was in it (P10). */
+static int sync_log(sqlite3 *db)
+{
+	sqlite3_file *log = NULL;
+	int rc = sqlite3_file_control(db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
+
+	if (rc != SQLITE_OK || log == NULL || log->pMethods == NULL)
+		return rc;
+	return log->pMethods->xSync(log, SQLITE_SYNC_NORMAL);
+}
+
 enum err store_checkpoint(struct store *store)
 {
 	if (store->has_turn)
@@ -173,5 +184,10 @@ enum err store_checkpoint(struct store *store)
 
 	int rc = sqlite3_wal_checkpoint_v2(store->db, "main", SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
 
+	if (rc == SQLITE_OK)
+		rc = sync_log(store->db);
+	/* Pages in memory have what page_vfs.c cleared in the file, and would take it into the log again (P10). */
+	if (rc == SQLITE_OK)
+		rc = sqlite3_db_release_memory(store->db);
 	return store_translate(store, rc);
 }
