@@ -246,7 +246,7 @@ static int serve(struct daemon *daemon)
 		core_free(daemon->core);
 		return complain(err, reason);
 	}
-	log_notice("cofferd " COFFER_VERSION " serves %s", daemon->config->socket);
+	log_notice("version " COFFER_VERSION " serves %s", daemon->config->socket);
 	service_notify("READY=1\nSTATUS=Serving");
 	uv_run(&daemon->loop, UV_RUN_DEFAULT);
 	server_free(daemon->server);
