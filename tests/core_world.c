@@ -121,6 +121,15 @@ enum err __wrap_store_use_of(
 	return __real_store_use_of(store, integration_id, fn, arg);
 }
 
+void __real_scrub_registers_and_stack(void);
+void __wrap_scrub_registers_and_stack(void);
+
+void __wrap_scrub_registers_and_stack(void)
+{
+	core_faults.scrubs++;
+	__real_scrub_registers_and_stack();
+}
+
 /* ---- the vault ---- */
 
 static uid_t admins[] = {UID_ADMIN}, operators[] = {UID_OPERATOR}, auditors[] = {UID_AUDITOR};

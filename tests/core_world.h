@@ -34,6 +34,7 @@ extern struct core_faults {
 	unsigned commits; /* asked for so far */
 	unsigned checkpoints;
 	unsigned use_readings; /* of an integration's whole history of use */
+	unsigned scrubs; /* of registers and stack */
 } core_faults;
 
 void core_answer_commit(void);

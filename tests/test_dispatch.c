@@ -415,8 +415,31 @@ START_TEST(roles_and_limits_change_with_a_reload)
 }
 END_TEST
 
-UNIT_MAIN("dispatch", a_sealed_vault_answers_only_what_needs_no_store,
-	an_unknown_method_is_denied_to_strangers, bad_fields_from_callers_without_the_right_are_denied,
+/* P1: how far such a line was understood does not tell what it carried. */
+START_TEST(a_refused_line_leaves_nothing_in_registers_and_stack)
+{
+	static const char *const lines[] = {
+		"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"secret.put\",\"params\":{\"value\":\"hush\"}",
+		"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"secret.put\",\"params\":{\"bogus\":1,\"value\":"
+		"\"hush\"}}",
+		"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"secret.pat\",\"params\":{\"value\":\"hush\"}}",
+		"{\"jsonrpc\":\"2.0\",\"id\":null,\"method\":\"secret.put\",\"params\":{\"value\":\"hush\"}}",
+	};
+
+	core_world_start(&world);
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		unsigned before = core_faults.scrubs;
+
+		ck_assert_str_ne(core_ask_line(&world, UID_OPERATOR, lines[i]), "ok");
+		ck_assert_msg(core_faults.scrubs > before, "%s", lines[i]);
+	}
+	core_world_end(&world);
+}
+END_TEST
+
+UNIT_MAIN("dispatch", a_refused_line_leaves_nothing_in_registers_and_stack,
+	a_sealed_vault_answers_only_what_needs_no_store, an_unknown_method_is_denied_to_strangers,
+	bad_fields_from_callers_without_the_right_are_denied,
 	asking_for_a_value_by_name_leaves_a_record_that_says_so,
 	the_record_of_a_refusal_names_what_was_asked_for, no_role_has_the_rights_of_another,
 	what_is_no_request_is_refused_and_recorded, a_foreign_protocol_version_closes_the_connection,

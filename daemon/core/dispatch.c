@@ -222,6 +222,7 @@ static void describe_object(struct call *call)
 	request_text(call->request, FIELD_KEY, record->key, sizeof(record->key));
 }
 
+/* A refused line is not asked: what it carried may not have been understood as a value. */
 static bool carried_a_value(const struct call *call)
 {
 	return call->core->arena.used > 0 || request_has(call->request, FIELD_VALUE);
@@ -251,7 +252,7 @@ void turn_handle(struct turn *turn, struct exchange *exchange, char *line, size_
 	finish_call(&call, err);
 
 	/* P1: nothing of the request outlives it but the reply's locked block. */
-	bool must_scrub = carried_a_value(&call);
+	bool must_scrub = err != OK || carried_a_value(&call);
 
 	arena_wipe(&core->arena);
 	wipe(line, len);
