@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Prints vectors.h: coffer's key and record formats, computed without any of its code.
 
-Written from the formats' descriptions (keys.h, envelope.h, record.h).  Needs PyNaCl (python3-nacl).
+Written from the formats' descriptions (keys.h, envelope.h, record.h, command.h).  Needs PyNaCl (python3-nacl).
 All keys and nonces derive from names, so the output is the same every time:
 
     ./make_vectors.py > vectors.h
@@ -120,8 +120,16 @@ def records():
     define("RECORD_SECOND", hashlib.blake2b(label("coffer/audit/1") + first + empty, digest_size=32).digest())
 
 
+def commands():
+    for name, arguments in (("NOTHING", []), ("EMPTY", [""]), ("WORDS", ["psql", "-c", "select 1"]),
+                            ("SHELL", ["/bin/sh", "-c", "psql -c 'select 1'"])):
+        digest = hashlib.blake2b(label("coffer/command/1") + b"".join(map(text, arguments)), digest_size=32).digest()
+        define(f"COMMAND_{name}", digest)
+
+
 print("/* Made by make_vectors.py: do not edit. */\n/* clang-format off */")
 print("#ifndef COFFER_TESTS_VECTORS_H\n#define COFFER_TESTS_VECTORS_H\n")
 values(keys())
 records()
+commands()
 print("\n#endif")
