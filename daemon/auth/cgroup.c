@@ -150,7 +150,8 @@ static bool is_slice(struct span name)
 	       memchr(name.text, '@', name.len) == NULL;
 }
 
-const char *cgroup_unit(const char *text, size_t len, char unit[UNIT_BYTES_MAX + 1])
+/* *unit_out: the component that names the unit; *path_out: up to its end. */
+static const char *find_unit(const char *text, size_t len, struct span *unit_out, struct span *path_out)
 {
 	struct span path = {0};
 	struct span name = {0};
@@ -160,6 +161,7 @@ const char *cgroup_unit(const char *text, size_t len, char unit[UNIT_BYTES_MAX +
 		reason = check_path(path);
 	if (reason != NULL)
 		return reason;
+	path_out->text = path.text;
 	do
 		name = next_name(&path);
 	while (path.len > 0 && is_slice(name));
@@ -168,7 +170,38 @@ const char *cgroup_unit(const char *text, size_t len, char unit[UNIT_BYTES_MAX +
 		return REASON_NO_UNIT;
 	if (has_prefix(name, "user@") && has_suffix(name, ".service"))
 		return REASON_USER; /* P9: all below is that user's to name */
+	*unit_out = name;
+	path_out->len = (size_t)(path.text - path_out->text);
+	return NULL;
+}
+
+const char *cgroup_unit(const char *text, size_t len, char unit[UNIT_BYTES_MAX + 1])
+{
+	struct span name = {0};
+	struct span path = {0};
+	const char *reason = find_unit(text, len, &name, &path);
+
+	if (reason != NULL)
+		return reason;
 	memcpy(unit, name.text, name.len);
 	unit[name.len] = '\0';
+	return NULL;
+}
+
+const char *cgroup_unit_path(
+	const char *text, size_t len, char unit[UNIT_BYTES_MAX + 1], char *path_out, size_t cap)
+{
+	struct span name = {0};
+	struct span path = {0};
+	const char *reason = find_unit(text, len, &name, &path);
+
+	if (reason != NULL)
+		return reason;
+	if (path.len >= cap)
+		return REASON_UNREADABLE;
+	memcpy(unit, name.text, name.len);
+	unit[name.len] = '\0';
+	memcpy(path_out, path.text, path.len);
+	path_out[path.len] = '\0';
 	return NULL;
 }

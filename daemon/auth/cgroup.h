@@ -16,4 +16,8 @@
  */
 const char *cgroup_unit(const char *text, size_t len, char unit[UNIT_BYTES_MAX + 1]);
 
+/* The same, and where the unit is: the path below the root of its hierarchy, without what is deeper. */
+const char *cgroup_unit_path(
+	const char *text, size_t len, char unit[UNIT_BYTES_MAX + 1], char *path_out, size_t cap);
+
 #endif

@@ -1,0 +1,33 @@
+/*
+ * Small readings of /proc.  None of them proves whose pid it is: that is for the caller, who holds a pidfd (P9).
+ */
+#ifndef COFFER_AUTH_PROCFS_H
+#define COFFER_AUTH_PROCFS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* The whole file, NUL added; false when it cannot be read or is longer than cap - 1. */
+bool procfs_read(const char *path, char *out, size_t cap, size_t *len_out);
+
+struct procfs_stat {
+	char state; /* R, S, D, Z … */
+	pid_t parent;
+	pid_t session;
+	uint64_t start_ticks;
+};
+
+bool procfs_stat(pid_t pid, struct procfs_stat *out);
+
+/* The text of proc_pid_stat(5) after the name in parentheses, which may hold anything. */
+bool procfs_parse_stat(const char *text, size_t len, struct procfs_stat *out);
+
+/* True for the first process of a pid namespace: a reaper of orphans. */
+bool procfs_is_init(pid_t pid);
+
+/* Path of the unit below the root of its hierarchy; false when the process is not in this unit (any more). */
+bool procfs_unit_path(pid_t pid, const char *unit, char *out, size_t cap);
+
+#endif
