@@ -30,6 +30,7 @@ struct daemon {
 	struct server *server;
 	uv_loop_t loop;
 	uv_poll_t signals;
+	uv_poll_t processes; /* those that were given values, when one ends */
 	uv_timer_t ticks;
 	uv_timer_t watchdog;
 	int signal_fd;
@@ -55,6 +56,7 @@ static void on_server_stopped(void *arg)
 	struct daemon *daemon = arg;
 
 	uv_close((uv_handle_t *)&daemon->signals, on_handle_closed);
+	uv_close((uv_handle_t *)&daemon->processes, on_handle_closed);
 	uv_close((uv_handle_t *)&daemon->ticks, on_handle_closed);
 	uv_close((uv_handle_t *)&daemon->watchdog, on_handle_closed);
 }
@@ -134,6 +136,15 @@ static void on_tick(uv_timer_t *timer)
 	core_tick(daemon->core, false);
 }
 
+static void on_processes(uv_poll_t *handle, int status, int events)
+{
+	struct daemon *daemon = handle->data;
+
+	(void)status;
+	(void)events;
+	core_processes_ended(daemon->core);
+}
+
 static void on_watchdog(uv_timer_t *timer)
 {
 	(void)timer;
@@ -164,7 +175,8 @@ static enum err start_core(struct daemon *daemon, int *fd_out, const char **reas
 {
 	struct core_options options = {.limits = &daemon->config->limits,
 		.roles = &daemon->roles,
-		.may_swap = daemon->config->allow_swap};
+		.may_swap = daemon->config->allow_swap,
+		.backup_dir = daemon->config->backup_dir};
 	enum err err = setup_open(daemon->config, &options.store, &options.keys, reason_out);
 
 	if (err != OK)
@@ -192,6 +204,9 @@ static void start_timers(struct daemon *daemon)
 	daemon->ticks.data = daemon;
 	uv_poll_init(&daemon->loop, &daemon->signals, daemon->signal_fd);
 	uv_poll_start(&daemon->signals, UV_READABLE, on_signal);
+	daemon->processes.data = daemon;
+	uv_poll_init(&daemon->loop, &daemon->processes, core_processes_fd(daemon->core));
+	uv_poll_start(&daemon->processes, UV_READABLE, on_processes);
 	uv_timer_init(&daemon->loop, &daemon->ticks);
 	uv_timer_start(&daemon->ticks, on_tick, TICK_MS, TICK_MS);
 	uv_timer_init(&daemon->loop, &daemon->watchdog);

@@ -89,6 +89,13 @@ static bool is_hex32(const char *text, size_t len)
 	return hex_decode(text, len, bytes, sizeof(bytes)) == OK;
 }
 
+static bool is_hex64(const char *text, size_t len)
+{
+	unsigned char bytes[32] = {0};
+
+	return hex_decode(text, len, bytes, sizeof(bytes)) == OK;
+}
+
 static bool has_ink(const char *text, size_t len)
 {
 	for (size_t i = 0; i < len; i++) {
@@ -267,6 +274,8 @@ static const struct {
 	[FIELD_TYPE_INTEGERS] = {.check = check_integers},
 	[FIELD_TYPE_FLAG] = {.check = check_flag},
 	[FIELD_TYPE_HEX32] = {check_string, is_hex32, ERR_BAD_PARAMS, ERR_BAD_PARAMS},
+	[FIELD_TYPE_HEX64] = {check_string, is_hex64, ERR_BAD_PARAMS, ERR_BAD_PARAMS},
+	[FIELD_TYPE_RUN] = {check_string, text_is_run, ERR_BAD_PARAMS, ERR_BAD_PARAMS},
 	[FIELD_TYPE_MAP] = {.check = check_map},
 	[FIELD_TYPE_RULE] = {.check = check_rule},
 };

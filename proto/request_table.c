@@ -77,6 +77,8 @@ const char *field_type_word(enum field_type type)
 		[FIELD_TYPE_INTEGERS] = "integers",
 		[FIELD_TYPE_FLAG] = "flag",
 		[FIELD_TYPE_HEX32] = "hex32",
+		[FIELD_TYPE_HEX64] = "hex64",
+		[FIELD_TYPE_RUN] = "run",
 		[FIELD_TYPE_MAP] = "map",
 		[FIELD_TYPE_RULE] = "rule",
 	};

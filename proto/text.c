@@ -155,6 +155,16 @@ bool text_is_word(const char *text, size_t len)
 	return true;
 }
 
+bool text_is_run(const char *text, size_t len)
+{
+	static const char digits[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+
+	for (size_t i = 0; i < len; i++)
+		if (text[i] == '\0' || strchr(digits, text[i]) == NULL)
+			return false;
+	return len == RUN_ID_BYTES;
+}
+
 /* C0, DEL, or the first byte of a C1 control (U+0080 to U+009F are C2 80 to C2 9F). */
 static bool is_control(const unsigned char *at, size_t left)
 {

@@ -20,6 +20,7 @@ enum {
 	ENV_STRING_BYTES_MAX = 131071, /* "NAME=value" as execve(2) takes it */
 	ENV_SET_BYTES_MAX = 1048576, /* values of one integration together */
 	ENV_KEYS_MAX = 128,
+	RUN_ID_BYTES = 26, /* without a NUL */
 	TIME_TEXT_BYTES = 25, /* 2026-11-22T09:30:00.123Z and its NUL */
 };
 
@@ -30,6 +31,8 @@ bool text_is_unit_name(
 bool text_is_unit_pattern(const char *text, size_t len); /* a unit name, or prefix@*.service */
 bool text_unit_matches(const char *pattern, const char *unit);
 bool text_is_word(const char *text, size_t len);
+bool text_is_run(const char *text,
+	size_t len); /* a ULID: RUN_ID_BYTES of Crockford's base 32 (github.com/ulid/spec) */
 bool text_is_line(const char *text, size_t len); /* UTF-8, no control characters (C0, DEL, C1) */
 bool text_is_text(const char *text, size_t len); /* the same, but newline and tab are allowed */
 

@@ -4,6 +4,7 @@
  *
  *     echo …     the line comes back          big N      a reply of N bytes
  *     secret N   N bytes from a locked block  bad        ERR_BAD_JSON
+ *     watch      the connection hears of events, which stub_tell sends to the last one that asked
  *     bye        a reply with must_close      later …    delivered by stub_deliver_held, not by turn_end
  */
 #ifndef COFFER_TESTS_STUB_CORE_H
@@ -18,6 +19,11 @@
 
 enum { STUB_POOL_BYTES = 4 << 20, STUB_ORDER_MAX = 8192 };
 
+struct watcher {
+	size_t news; /* bytes of the event that waits; 0: none */
+	bool must_end;
+};
+
 struct turn {
 	struct exchange *first;
 	struct exchange **last;
@@ -27,6 +33,8 @@ struct core {
 	struct turn turn;
 	struct pool *pool;
 	struct exchange *held;
+	struct watcher watcher;
+	struct subscriber *subscriber; /* the one who has watcher */
 	void (*ended)(void); /* called at the end of turn_end, as a broken store's news are */
 	bool is_known;
 	bool is_privileged;
@@ -133,6 +141,10 @@ void turn_handle(struct turn *turn, struct exchange *exchange, char *line, size_
 		exchange->err = stub_begins(line, len, "bad") ? ERR_BAD_JSON : OK;
 		exchange->reply.must_close = stub_begins(line, len, "bye");
 	}
+	if (stub_begins(line, len, "watch")) {
+		stub.subscriber = exchange->subscriber;
+		stub.subscriber->watcher = &stub.watcher;
+	}
 	if (stub_begins(line, len, "later"))
 		stub.held = exchange;
 	else
@@ -177,6 +189,38 @@ static inline void stub_deliver_held(void)
 
 	stub.held = NULL;
 	exchange->deliver(exchange);
+}
+
+/* ---- events ---- */
+
+bool subscriber_has_news(const struct subscriber *subscriber)
+{
+	return subscriber->watcher != NULL && subscriber->watcher->news > 0;
+}
+
+void subscriber_leave(struct subscriber *subscriber)
+{
+	if (subscriber->watcher != NULL)
+		stub.subscriber = NULL;
+	subscriber->watcher = NULL;
+}
+
+void subscriber_take(struct core *core, struct subscriber *subscriber, struct reply *out)
+{
+	*out = (struct reply){.len = core->watcher.news, .must_close = core->watcher.must_end};
+	out->bytes = malloc(out->len);
+	memset(out->bytes, 'e', out->len);
+	out->bytes[out->len - 1] = '\n';
+	core->replies++;
+	core->watcher = (struct watcher){0};
+	if (out->must_close)
+		subscriber_leave(subscriber);
+}
+
+static inline void stub_tell(size_t bytes, bool must_end)
+{
+	stub.watcher = (struct watcher){bytes, must_end};
+	stub.subscriber->wake(stub.subscriber);
 }
 
 void reply_clear(struct core *core, struct reply *reply)

@@ -103,7 +103,7 @@ START_TEST(config_refuses_unknown_sections_and_keys)
 		{"[roles]\nroot = a\n", 2,
 			"unknown key 'root' in [roles]; known keys: admin, operator, auditor"},
 		{"[limits]\nconnection = 16\n", 2,
-			"fetches_per_minute, integrations, refusal_window_ms, shutdown_ms"},
+			"fetches_per_minute, holders, integrations, refusal_window_ms, shutdown_ms"},
 		{"[limits]\nstate_dir = /a\n", 2, "unknown key 'state_dir' in [limits]"},
 		{"[vault]\n = /a\n", 2, "unknown key '' in [vault]"},
 	};

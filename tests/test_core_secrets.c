@@ -483,7 +483,19 @@ static const char *const good[REQUEST_COUNT] = {
 	[REQUEST_SECRET_SHOW] = "{\"integration\":\"app\",\"key\":\"A\"}",
 	[REQUEST_SECRET_REVOKE] = "{\"integration\":\"app\",\"key\":\"A\",\"version\":1,\"force\":true}",
 	[REQUEST_SECRET_REMOVE] = "{\"integration\":\"app\",\"key\":\"B\"}",
+	[REQUEST_SECRET_PROMOTE] = "{\"integration\":\"app\",\"key\":\"A\",\"untested\":true}",
+	[REQUEST_SECRET_ROLLBACK] = "{\"integration\":\"app\",\"key\":\"A\"}",
+	[REQUEST_SECRET_RECORD_TEST] =
+		("{\"run\":\"01JD0000000000000000000000\",\"passed\":true,\"exit_status\":0,\"duration_ms\":"
+		 "1,"
+		 "\"command_digest\":\"0000000000000000000000000000000000000000000000000000000000000000\"}"),
 	[REQUEST_ENV_FETCH] = "{\"integration\":\"app\"}",
+	[REQUEST_ENV_WATCH] = "{\"integration\":\"app\"}",
+	[REQUEST_HOLDER_RELEASE] = "{\"run\":\"01JD0000000000000000000000\"}",
+	[REQUEST_HOLDER_LIST] = "{\"integration\":\"app\",\"key\":\"A\"}",
+	[REQUEST_RUN_END] = "{\"run\":\"01JD0000000000000000000000\",\"exit_status\":0}",
+	[REQUEST_RUN_LIST] = "{\"integration\":\"app\"}",
+	[REQUEST_ALERT_LIST] = "{}",
 	[REQUEST_AUDIT_LIST] = "{\"limit\":1000}",
 };
 

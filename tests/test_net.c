@@ -347,6 +347,90 @@ START_TEST(server_reads_nothing_while_a_reply_is_stuck)
 }
 END_TEST
 
+/* ---- events ---- */
+
+/* P8: who does not read its events holds up nobody, and is not closed for being slow. */
+START_TEST(server_waits_for_a_slow_watcher_and_serves_the_others)
+{
+	world_start();
+	int slow = client_new();
+	int other = client_new();
+
+	client_say(slow, "watch\n");
+	client_expect(slow, "watch\n");
+	stub_tell(3000000, false);
+	turns(20);
+	stub_now_ms += 10 * world.limits.drain_ms;
+	turns(50);
+	client_check(other);
+	ck_assert(!client_is_closed(slow) && connections() == 2);
+	stub_tell(2, false); /* has to wait for the first */
+	client_discard(slow, 3000000);
+	client_expect(slow, "e\n");
+	client_check(slow);
+	close(slow);
+	close(other);
+	TURN_UNTIL(connections() == 0);
+	ck_assert_ptr_null(stub.subscriber);
+	world_stop();
+}
+END_TEST
+
+START_TEST(server_closes_a_watcher_behind_its_last_event)
+{
+	world_start();
+	int fd = client_new();
+
+	client_say(fd, "watch\n");
+	client_expect(fd, "watch\n");
+	stub_tell(2, true);
+	client_expect(fd, "e\n");
+	TURN_UNTIL(client_is_closed(fd));
+	close(fd);
+	world_stop();
+}
+END_TEST
+
+START_TEST(server_sends_events_between_replies_only)
+{
+	world_start();
+	int fd = client_new();
+
+	client_say(fd, "watch\n");
+	client_expect(fd, "watch\n");
+	client_say(fd, "later 1\n");
+	TURN_UNTIL(stub.held != NULL);
+	stub_tell(2, false);
+	turns(20);
+	ck_assert(!client_has_data(fd));
+	stub_deliver_held();
+	client_expect(fd, "later 1\ne\n");
+	close(fd);
+	world_stop();
+}
+END_TEST
+
+START_TEST(server_does_not_close_a_watcher_for_being_idle)
+{
+	world_start();
+	int fd = client_new();
+
+	client_say(fd, "watch\n");
+	client_expect(fd, "watch\n");
+	stub_now_ms += 100 * world.limits.idle_ms;
+	turns(20);
+	ck_assert(!client_is_closed(fd));
+	stub_tell(2, false);
+	client_expect(fd, "e\n");
+	client_say(fd, "ec"); /* a line that was begun has its time as ever */
+	turns(20);
+	stub_now_ms += world.limits.line_ms;
+	TURN_UNTIL(client_is_closed(fd));
+	close(fd);
+	world_stop();
+}
+END_TEST
+
 /* ---- who gets in ---- */
 
 /* P8 */
@@ -981,6 +1065,8 @@ UNIT_MAIN("net", server_refuses_a_line_at_the_byte_over_the_limit,
 	server_closes_a_first_line_that_does_not_end, server_gives_a_started_line_no_more_time_for_each_byte,
 	server_closes_an_idle_connection, server_answers_a_line_that_came_while_a_turn_was_slow,
 	server_closes_who_never_reads_and_takes_the_secret_back, server_reads_nothing_while_a_reply_is_stuck,
+	server_waits_for_a_slow_watcher_and_serves_the_others, server_closes_a_watcher_behind_its_last_event,
+	server_sends_events_between_replies_only, server_does_not_close_a_watcher_for_being_idle,
 	server_gives_one_uid_an_eighth_of_the_connections,
 	server_keeps_the_reserved_connections_for_administrators, server_takes_new_limits_while_it_runs,
 	server_survives_the_end_of_descriptors, server_takes_no_descriptors,

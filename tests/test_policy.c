@@ -13,7 +13,7 @@ enum { CASES = 200000 };
 static bool matches(const struct grant_rule *rule, const struct principal *principal)
 {
 	const char *reason = NULL;
-	bool is_match = policy_grant_matches(rule, principal, &reason);
+	bool is_match = policy_grant_matches(rule, GRANT_CURRENT, principal, &reason);
 
 	ck_assert_msg(is_match == (reason == NULL), "a refusal has a reason, and a match none");
 	return is_match;
@@ -90,7 +90,7 @@ START_TEST(policy_says_that_a_unit_is_not_proven)
 	const struct grant_rule rule = {.unit = "etl.service"};
 	const char *reason = NULL;
 
-	ck_assert(!policy_grant_matches(&rule, &principal, &reason));
+	ck_assert(!policy_grant_matches(&rule, GRANT_CURRENT, &principal, &reason));
 	ck_assert_ptr_nonnull(strstr(reason, "no proven unit"));
 }
 END_TEST
@@ -113,7 +113,7 @@ START_TEST(policy_says_which_condition_failed)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		const char *reason = NULL;
 
-		ck_assert(!policy_grant_matches(&rows[i].rule, &principal, &reason));
+		ck_assert(!policy_grant_matches(&rows[i].rule, GRANT_CURRENT, &principal, &reason));
 		ck_assert_ptr_nonnull(strstr(reason, rows[i].word));
 	}
 }

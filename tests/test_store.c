@@ -373,7 +373,11 @@ END_TEST
 
 static struct store_run run_of(const struct store_run_version *versions, size_t count, int64_t time_ms)
 {
-	struct store_run run = {.id = "01JD0000000000000000000000",
+	static unsigned made;
+	struct store_run run = {.boot = "",
+		.exe = "",
+		.invocation = "",
+		.cgroup = "",
 		.time_ms = time_ms,
 		.uid = 7,
 		.pid = 8,
@@ -382,6 +386,7 @@ static struct store_run run_of(const struct store_run_version *versions, size_t 
 		.version_count = count};
 
 	memcpy(run.integration_id, id_1, sizeof(id_1));
+	snprintf(run.id, sizeof(run.id), "01JD%022u", ++made);
 	return run;
 }
 
@@ -449,13 +454,14 @@ START_TEST(damaged_run_lists_are_found_and_never_believed)
 	size_t folded = 0;
 
 	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
-		char sql[256] = "";
+		char sql[320] = "";
 
 		world_start(&world);
 		fill(&world);
 		world_close(&world);
 		snprintf(sql, sizeof(sql),
-			"INSERT INTO run VALUES (1, '01JD0000000000000000000000', (SELECT id FROM "
+			"INSERT INTO run (no, id, integration_id, time_ms, uid, pid, unit, versions) VALUES "
+			"(1, '01JD0000000000000000000000', (SELECT id FROM "
 			"integration WHERE name = 'billing'), "
 			"5, 7, 8, '', CAST(%s AS BLOB))",
 			lists[i]);
@@ -488,7 +494,8 @@ START_TEST(check_finds_what_was_removed_or_planted)
 		{"UPDATE integration SET title = 'a' || char(0) WHERE name = 'billing'", "integration"},
 		{"DELETE FROM secret", "belongs to nothing"},
 		{"UPDATE version SET note = char(0)", "version"},
-		{"INSERT INTO grant_rule SELECT 1, id, name, 5, NULL, NULL, NULL, NULL, 1, 1, 1, NULL FROM "
+		{"INSERT INTO grant_rule SELECT 1, id, name, 5, NULL, NULL, NULL, NULL, 1, 1, 1, NULL, 0 "
+		 "FROM "
 		 "integration LIMIT 1",
 			"grant"},
 	};

@@ -36,15 +36,19 @@ static enum err put_rows(struct store *store, unsigned number)
 	char name[32] = "";
 	struct store_grant grant = {.has_uid = true, .uid = number};
 	struct store_run_version taken = {"KEY", 1};
-	struct store_run run = {.id = "01JD0000000000000000000000",
-		.time_ms = number,
+	struct store_run run = {.time_ms = number,
 		.unit = "",
+		.boot = "",
+		.exe = "",
+		.invocation = "",
+		.cgroup = "",
 		.versions = &taken,
 		.version_count = 1};
 	struct store_result result = {
 		.uid = number, .method = "m", .request_id = "r", .result = {(const unsigned char *)"{}", 2}};
 
 	memset(sealed, (int)number, sizeof(sealed));
+	snprintf(run.id, sizeof(run.id), "01JD%022u", number);
 	name_of(number, name);
 	world_id(number, grant.integration_id);
 	world_id(number, run.integration_id);

@@ -29,6 +29,8 @@ static const char *metavar_of(enum field_type type)
 		[FIELD_TYPE_TIME] = "TIME",
 		[FIELD_TYPE_COUNT] = "N",
 		[FIELD_TYPE_HEX32] = "HEX",
+		[FIELD_TYPE_HEX64] = "HEX",
+		[FIELD_TYPE_RUN] = "RUN",
 		[FIELD_TYPE_MAP] = "KEY=VALUE",
 		[FIELD_TYPE_RULE] = "CONDITION",
 	};

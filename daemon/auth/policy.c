@@ -90,10 +90,13 @@ static const char *failed_condition(const struct grant_rule *rule, const struct 
 	return NULL;
 }
 
-bool policy_grant_matches(
-	const struct grant_rule *rule, const struct principal *principal, const char **reason_out)
+bool policy_grant_matches(const struct grant_rule *rule, enum grant_use use,
+	const struct principal *principal, const char **reason_out)
 {
 	const char *reason = failed_condition(rule, principal);
+
+	if (reason == NULL && rule->is_staged_only && use != GRANT_STAGED)
+		reason = "the rule is for staged values only"; /* P2 */
 
 	if (reason != NULL)
 		*reason_out = reason;

@@ -37,10 +37,14 @@ struct grant_rule {
 	bool has_gid;
 	gid_t gid;
 	const char *unit; /* name or pattern; NULL: not a condition */
+	bool is_staged_only; /* not for current values */
 };
 
+/* What is asked for under a grant. */
+enum grant_use { GRANT_CURRENT, GRANT_STAGED };
+
 /* All conditions must hold, and there must be at least one.  reason_out: which one failed, a constant. */
-bool policy_grant_matches(
-	const struct grant_rule *rule, const struct principal *principal, const char **reason_out);
+bool policy_grant_matches(const struct grant_rule *rule, enum grant_use use,
+	const struct principal *principal, const char **reason_out);
 
 #endif

@@ -15,6 +15,11 @@ enum err call_refuse(struct call *call, enum err err, const char *reason, const 
 	return err;
 }
 
+void call_detail(struct call *call, const char *detail)
+{
+	snprintf(call->record.detail, sizeof(call->record.detail), "%s", detail);
+}
+
 const char *call_copy(struct call *call, const char *text)
 {
 	if (text == NULL)

@@ -10,7 +10,9 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "holders.h"
 #include "log.h"
+#include "watches.h"
 
 enum {
 	/* A set of values, their padding, and the request's own texts and lists. */
@@ -34,6 +36,8 @@ static enum err init_memory(struct core *core, bool may_swap)
 		err = pool_new(pool, pool / 4, may_swap, &core->replies);
 	if (err == OK)
 		err = rates_new((size_t)core->limits->integrations, &core->rates);
+	if (err == OK)
+		err = watches_new(&core->watches);
 	return err;
 }
 
@@ -63,7 +67,12 @@ enum err core_new(const struct core_options *options, struct core **out)
 
 	if (err == OK && options->store != NULL) {
 		core->store = options->store;
+		core->backup_dir = options->backup_dir;
 		err = read_state(core);
+		if (err == OK)
+			err = holders_new(&core->holders);
+		if (err == OK)
+			err = holders_load(core);
 	}
 	if (err != OK) {
 		core->store = NULL; /* still the caller's */
@@ -82,6 +91,8 @@ void core_free(struct core *core)
 	arena_deinit(&core->arena);
 	pool_free(core->replies);
 	rates_free(core->rates);
+	holders_free(core->holders);
+	watches_free(core->watches);
 	keys_free(core->keys);
 	store_close(core->store);
 	free(core);
@@ -111,7 +122,7 @@ void core_set_broken(struct core *core, core_broken_fn *fn, void *arg)
 
 /* ---- transactions of the daemon's own, between turns ---- */
 
-static void on_own_commit(void *arg, enum err err)
+void core_on_own_commit(void *arg, enum err err)
 {
 	*(enum err *)arg = err;
 }
@@ -129,7 +140,7 @@ static enum err run_own(struct core *core, own_work_fn *work, void *arg)
 		return err;
 	err = work(core, arg);
 	if (err == OK)
-		store_commit(core->store, on_own_commit, &committed);
+		store_commit(core->store, core_on_own_commit, &committed);
 	else
 		store_abort(core->store);
 	if (err == OK)
@@ -175,6 +186,8 @@ static enum err work_tick(struct core *core, void *arg)
 		err = store_use_fold(core->store, FOLD_ROWS, &folded);
 	if (err == OK && tick->must_expire)
 		err = store_result_expire(core->store, tick->now_ms - RESULT_KEPT_MS);
+	if (err == OK)
+		err = holders_store(core);
 	return err;
 }
 
@@ -192,8 +205,11 @@ void core_tick(struct core *core, bool shutting_down)
 	tick.must_expire =
 		now_ms - core->results_expired_ms > RESULT_SWEEP_MS || now_ms < core->results_expired_ms;
 
+	holders_tick(core, now_ms);
+
 	enum err err = run_own(core, work_tick, &tick);
 
+	holders_stored(core, err == OK);
 	if (err != OK)
 		log_warning("housekeeping of the store failed: %s", err_word(err));
 	else if (tick.must_expire)

@@ -23,6 +23,7 @@ struct core_options {
 	struct keys *keys; /* the same */
 	const char *sealed_reason; /* a constant: why the vault serves nothing; NULL when it serves */
 	bool may_swap;
+	const char *backup_dir; /* not owned; where files may hold what was revoked; NULL: nowhere */
 };
 
 /* ERR_INTERNAL: no (lockable) memory.  ERR_STORAGE: the state row cannot be read. */
@@ -45,6 +46,13 @@ enum err core_record_daemon(struct core *core, const char *kind);
 
 /* About once a second, between turns: closes refusal windows, folds use, forgets old results.  shutting_down closes every window. */
 void core_tick(struct core *core, bool shutting_down);
+
+/*
+ * A descriptor that is readable when a process ended that was given values, -1 when sealed; then core_processes_ended, once
+ * per turn of the loop, and the turn's end.
+ */
+int core_processes_fd(const struct core *core);
+void core_processes_ended(struct core *core);
 
 /* Locked memory that core_new will ask for, for the check against RLIMIT_MEMLOCK. */
 size_t core_locked_bytes(const struct config_limits *limits);

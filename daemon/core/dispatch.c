@@ -10,7 +10,9 @@
 #include "clock.h"
 #include "envelope.h"
 #include "frame.h"
+#include "holders.h"
 #include "log.h"
+#include "watches.h"
 
 #define REQUEST(kind, method, right, state, duty, handler, ...) [REQUEST_##kind] = handle_##handler,
 static handler_fn *const handlers[REQUEST_COUNT] = {
@@ -131,6 +133,8 @@ static enum err perform(struct call *call)
 {
 	struct core *core = call->core;
 	struct chain before = core->chain;
+	size_t mark = holders_mark(core);
+	size_t noted = watches_mark(core);
 	bool needs_store = call->info->state == STATE_OPEN;
 	enum err err = core->store != NULL ? turn_begin(core) : OK;
 
@@ -146,6 +150,8 @@ static enum err perform(struct call *call)
 	if (err == OK)
 		return store_release(core->store);
 	core->chain = before;
+	holders_take_back(core, mark);
+	watches_take_back(core, noted);
 	if (store_stands(core->store)) {
 		enum err rolled_back = store_rollback_request(core->store);
 
@@ -192,7 +198,15 @@ static void refuse(struct call *call, enum err err)
 		told = reply_unrecorded(call->exchange, told);
 	}
 	call->exchange->err = told;
-	reply_write_error(call->exchange, told, told == err ? call->detail : NULL, call->retry_after_ms);
+
+	struct refusal refusal = {.err = told, .retry_after_ms = call->retry_after_ms};
+
+	if (told == err) {
+		refusal.detail = call->detail;
+		refusal.data =
+			call->error_data.len > 0 && !buf_failed(&call->error_data) ? &call->error_data : NULL;
+	}
+	reply_write_error(call->exchange, &refusal);
 }
 
 static void finish_call(struct call *call, enum err err)
@@ -209,6 +223,7 @@ static void finish_call(struct call *call, enum err err)
 	}
 	call->exchange->needs_checkpoint = err == OK && call->must_checkpoint;
 	buf_clear(&call->result);
+	buf_clear(&call->error_data);
 	turn_enqueue(&core->turn, call->exchange);
 }
 

@@ -2,14 +2,16 @@
  * env.fetch: the one request that brings values out, and only to a caller whom a grant of that integration
  * matches, whatever roles it has (P2, P3).  Opening and writing the values is env_values.c's.
  */
-#include "env_values.h"
+#include "env_fetch.h"
 
 #include <stdio.h>
 #include <string.h>
 
 struct matching {
 	struct call *call;
+	enum grant_use use;
 	bool has_match;
+	bool has_full; /* a grant that is not a tester's */
 	bool has_several;
 	char name[INTEGRATION_NAME_BYTES_MAX + 1]; /* of the first match */
 	const char *reason; /* why the last grant did not match */
@@ -18,22 +20,22 @@ struct matching {
 static enum err on_grant(void *arg, const struct store_grant *grant)
 {
 	struct matching *matching = arg;
-	struct grant_rule rule = {grant->has_uid, grant->uid, grant->has_gid, grant->gid, grant->unit};
 
-	if (!policy_grant_matches(&rule, matching->call->who, &matching->reason))
+	if (!grants_match(grant, matching->use, matching->call->who, &matching->reason))
 		return OK;
 	if (matching->has_match && strcmp(matching->name, grant->integration) != 0)
 		matching->has_several = true;
 	if (!matching->has_match)
 		snprintf(matching->name, sizeof(matching->name), "%s", grant->integration);
 	matching->has_match = true;
+	matching->has_full = matching->has_full || !grant->is_staged_only;
 	return OK;
 }
 
 /* An absent integration and a forbidden one give the same answer to the byte (P2); the audit record tells them apart. */
-static enum err find_named(struct call *call, struct integration *out)
+static enum err find_named(struct matching *matching, struct integration *out)
 {
-	struct matching matching = {.call = call};
+	struct call *call = matching->call;
 	char name[INTEGRATION_NAME_BYTES_MAX + 1] = "";
 
 	request_text(call->request, FIELD_INTEGRATION, name, sizeof(name));
@@ -43,33 +45,41 @@ static enum err find_named(struct call *call, struct integration *out)
 	if (err == ERR_NOT_FOUND)
 		return call_refuse(call, ERR_DENIED, "no such integration", NULL);
 	if (err == OK)
-		err = store_grant_of(call->core->store, out->id, on_grant, &matching);
-	if (err == OK && !matching.has_match)
+		err = store_grant_of(call->core->store, out->id, on_grant, matching);
+	if (err == OK && !matching->has_match)
 		return call_refuse(call, ERR_DENIED,
-			matching.reason != NULL ? matching.reason : "the integration has no grant", NULL);
+			matching->reason != NULL ? matching->reason : "the integration has no grant", NULL);
 	return err;
 }
 
-static enum err find_only(struct call *call, struct integration *out)
+static enum err find_only(struct matching *matching, struct integration *out)
 {
-	struct matching matching = {.call = call};
-	enum err err = store_grant_for_uid(call->core->store, call->who->uid, on_grant, &matching);
+	struct call *call = matching->call;
+	enum err err = store_grant_for_uid(call->core->store, call->who->uid, on_grant, matching);
 
 	if (err != OK)
 		return err;
-	if (!matching.has_match)
+	if (!matching->has_match)
 		return call_refuse(call, ERR_DENIED, "no grant matches this caller", NULL);
-	if (matching.has_several)
+	if (matching->has_several)
 		return call_refuse(call, ERR_CONFLICT, "several integrations are granted",
 			"several integrations are granted to you; name one");
-	return integration_load(call, matching.name, out);
+	return integration_load(call, matching->name, out);
 }
 
-static enum err check_open(struct call *call, const struct integration *integration)
+enum err env_find(struct call *call, enum grant_use use, struct integration *out, bool *is_tester_out)
 {
-	int64_t per_minute = integration->rate_limit > 0 ? integration->rate_limit
-							 : call->core->limits->fetches_per_minute;
+	struct matching matching = {.call = call, .use = use};
+	bool is_named = request_has(call->request, FIELD_INTEGRATION);
+	enum err err = is_named ? find_named(&matching, out) : find_only(&matching, out);
 
+	*is_tester_out = !matching.has_full;
+	return err;
+}
+
+/* What an integration must be for its values to go out, or for a watcher to hear of them. */
+enum err env_check_open(struct call *call, const struct integration *integration)
+{
 	if (strcmp(integration->state, "suspended") == 0)
 		return call_refuse(call, ERR_SUSPENDED, "the integration is suspended", NULL);
 	if (strcmp(integration->state, "retired") == 0)
@@ -77,6 +87,14 @@ static enum err check_open(struct call *call, const struct integration *integrat
 	if (integration->expires_ms != 0 && integration->expires_ms <= call->now_ms)
 		return call_refuse(
 			call, ERR_EXPIRED, "the integration has expired", "the integration has expired");
+	return OK;
+}
+
+static enum err check_rate(struct call *call, const struct integration *integration)
+{
+	int64_t per_minute = integration->rate_limit > 0 ? integration->rate_limit
+							 : call->core->limits->fetches_per_minute;
+
 	if (!rates_count(call->core->rates, integration->id, per_minute, call->now_ms, &call->retry_after_ms))
 		return call_refuse(call, ERR_RATE_LIMITED, "rate limit of the integration",
 			"too many fetches of this integration in a minute");
@@ -86,12 +104,18 @@ static enum err check_open(struct call *call, const struct integration *integrat
 enum err handle_env_fetch(struct call *call)
 {
 	struct integration integration = {0};
-	bool is_named = request_has(call->request, FIELD_INTEGRATION);
-	enum err err = is_named ? find_named(call, &integration) : find_only(call, &integration);
+	bool is_staged = request_flag(call->request, FIELD_STAGED);
+	bool is_tester = false;
+	enum err err = env_find(call, is_staged ? GRANT_STAGED : GRANT_CURRENT, &integration, &is_tester);
 
 	if (err == OK)
-		err = check_open(call, &integration);
+		err = env_check_open(call, &integration);
 	if (err == OK)
-		err = env_values_deliver(call, &integration);
-	return err;
+		err = check_rate(call, &integration);
+	if (err != OK)
+		return err;
+	return env_values_deliver(call, &integration,
+		!is_staged  ? ENV_CURRENT
+		: is_tester ? ENV_STAGED_ALONE
+			    : ENV_STAGED_FIRST);
 }

@@ -2,13 +2,14 @@
  * Values are opened into the request's arena and written once into a locked block, which is the whole reply
  * line; nothing of them touches other memory (P1).  Each opens only where it was sealed for (P6).
  */
-#include "env_values.h"
+#include "env_fetch.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #include "base64.h"
 #include "envelope.h"
+#include "holders.h"
 
 /* ---- which values ---- */
 
@@ -23,7 +24,9 @@ struct item {
 struct fetch {
 	struct call *call;
 	const struct integration *integration;
+	enum env_scope scope;
 	struct dek *dek;
+	size_t class_bytes; /* of the values so far */
 	struct item items[ENV_KEYS_MAX];
 	size_t count;
 };
@@ -76,17 +79,40 @@ static bool is_better_as_base64(const struct secret *value)
 	       json_escaped_len(text, value->len) > base64_encoded_len(value->len) + 24;
 }
 
-static enum err on_current(void *arg, const struct store_version *version)
+/* The staged version of a key comes before the current one. */
+static bool is_in_scope(const struct fetch *fetch, const struct store_version *version)
+{
+	bool has_staged = fetch->count > 0 && strcmp(fetch->items[fetch->count - 1].key, version->key) == 0;
+
+	if (version->state == VERSION_STAGED)
+		return fetch->scope != ENV_CURRENT;
+	return fetch->scope != ENV_STAGED_ALONE && !has_staged; /* P2 */
+}
+
+/* Current values alone were counted when they were put; a staged one may be larger than the one it stands in for. */
+static enum err check_room(struct fetch *fetch, const struct store_version *version)
+{
+	fetch->class_bytes += version->value_bytes;
+	if (fetch->count == ENV_KEYS_MAX || fetch->class_bytes > ENV_SET_BYTES_MAX)
+		return call_refuse(fetch->call, ERR_TOO_LARGE, "limit of the set",
+			"staged and current values together are over 1 MiB or 128 keys");
+	return OK;
+}
+
+static enum err on_version(void *arg, const struct store_version *version)
 {
 	struct fetch *fetch = arg;
 	struct call *call = fetch->call;
 
-	if (!is_wanted(call, version->key))
+	if (!is_wanted(call, version->key) || !is_in_scope(fetch, version))
 		return OK;
 	if (version->expires_ms != 0 && version->expires_ms <= call->now_ms)
 		return refuse_key(call, ERR_EXPIRED, "the value has expired", version->key);
-	if (fetch->count == ENV_KEYS_MAX)
-		return ERR_INTERNAL;
+
+	enum err err = check_room(fetch, version);
+
+	if (err != OK)
+		return err;
 
 	struct item *item = &fetch->items[fetch->count];
 
@@ -94,8 +120,7 @@ static enum err on_current(void *arg, const struct store_version *version)
 		.version = version->version,
 		.expires_ms = version->expires_ms};
 
-	enum err err = item->key == NULL ? ERR_INTERNAL : open_value(fetch, version, &item->value);
-
+	err = item->key == NULL ? ERR_INTERNAL : open_value(fetch, version, &item->value);
 	if (err == ERR_STORAGE)
 		return refuse_key(call, ERR_STORAGE, "the sealed value does not open", version->key);
 	if (err != OK)
@@ -120,8 +145,8 @@ static enum err on_registered(void *arg, const struct store_secret *secret)
 	struct fetch *fetch = arg;
 	struct call *call = fetch->call;
 
-	if (!is_wanted(call, secret->key) || has_item(fetch, secret->key) ||
-		list_has(call, FIELD_OPTIONAL, secret->key))
+	if (fetch->scope == ENV_STAGED_ALONE || !is_wanted(call, secret->key) ||
+		has_item(fetch, secret->key) || list_has(call, FIELD_OPTIONAL, secret->key))
 		return OK;
 	return refuse_key(call, ERR_NOT_FOUND, "the key has no value", secret->key);
 }
@@ -152,21 +177,29 @@ static enum err check_asked(struct fetch *fetch)
 static enum err open_values(struct fetch *fetch)
 {
 	struct call *call = fetch->call;
+	struct store *store = call->core->store;
+	const unsigned char *id = fetch->integration->id;
 	struct dek_context context = {.generation = fetch->integration->dek_generation};
 
-	memcpy(context.integration_id, fetch->integration->id, sizeof(context.integration_id));
+	memcpy(context.integration_id, id, sizeof(context.integration_id));
 
 	enum err err = dek_open(call->core->keys, &context, fetch->integration->dek,
 		fetch->integration->dek_len, &fetch->dek);
 
 	if (err != OK)
 		return call_refuse(call, err, "the integration's data key does not open", NULL);
-	err = store_version_current(call->core->store, fetch->integration->id, on_current, fetch);
+	if (fetch->scope == ENV_CURRENT)
+		err = store_version_current(store, id, on_version, fetch);
+	else
+		err = store_version_usable(store, id, on_version, fetch);
 	dek_close(fetch->dek);
 	if (err == OK)
-		err = store_secret_each(call->core->store, fetch->integration->id, on_registered, fetch);
+		err = store_secret_each(store, id, on_registered, fetch);
 	if (err == OK)
 		err = check_asked(fetch);
+	if (err == OK && fetch->scope == ENV_STAGED_ALONE && fetch->count == 0)
+		err = call_refuse(call, ERR_NOT_FOUND, "nothing is staged",
+			"nothing is staged, and only staged values are granted to you");
 	return err;
 }
 
@@ -190,7 +223,8 @@ static enum err insert_run(struct fetch *fetch)
 {
 	struct call *call = fetch->call;
 	struct store_run_version versions[ENV_KEYS_MAX] = {0};
-	struct store_run run = {.time_ms = call->now_ms,
+	struct store_run run = {.is_staged = fetch->scope != ENV_CURRENT,
+		.time_ms = call->now_ms,
 		.uid = call->who->uid,
 		.pid = call->who->pid,
 		.unit = call->who->unit,
@@ -202,7 +236,9 @@ static enum err insert_run(struct fetch *fetch)
 	make_run_id(call->now_ms, run.id);
 	memcpy(run.integration_id, fetch->integration->id, sizeof(run.integration_id));
 	memcpy(call->record.run, run.id, sizeof(call->record.run));
-	return store_run_insert(call->core->store, &run);
+	if (run.is_staged)
+		call_detail(call, "staged");
+	return holders_give(call, fetch->integration, &run);
 }
 
 /* ---- the reply ---- */
@@ -296,13 +332,13 @@ static enum err write_reply(struct fetch *fetch)
 	return err;
 }
 
-enum err env_values_deliver(struct call *call, const struct integration *integration)
+enum err env_values_deliver(struct call *call, const struct integration *integration, enum env_scope scope)
 {
 	struct fetch *fetch = arena_alloc(&call->core->arena, sizeof(*fetch));
 
 	if (fetch == NULL)
 		return ERR_INTERNAL;
-	*fetch = (struct fetch){.call = call, .integration = integration};
+	*fetch = (struct fetch){.call = call, .integration = integration, .scope = scope};
 
 	enum err err = open_values(fetch);
 

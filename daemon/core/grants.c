@@ -8,8 +8,22 @@
 #include <string.h>
 
 #include "users.h"
+#include "watches.h"
 
 enum { GRANTS_PER_INTEGRATION = 64, OVERFLOW_ID = 65534, CONDITION_BYTES = 256 };
+
+bool grants_match(const struct store_grant *grant, enum grant_use use, const struct principal *who,
+	const char **reason_out)
+{
+	struct grant_rule rule = {.has_uid = grant->has_uid,
+		.uid = grant->uid,
+		.has_gid = grant->has_gid,
+		.gid = grant->gid,
+		.unit = grant->unit,
+		.is_staged_only = grant->is_staged_only};
+
+	return policy_grant_matches(&rule, use, who, reason_out);
+}
 
 /* ---- writing ---- */
 
@@ -33,6 +47,7 @@ static void write_grant(struct json_writer *w, const struct store_grant *grant)
 	if (grant->unit != NULL)
 		json_put_string(w, "unit", grant->unit);
 	json_end_object(w);
+	json_put_bool(w, "staged_only", grant->is_staged_only);
 	json_put_time(w, "created_at", grant->created_ms);
 	users_name(grant->created_by, name);
 	json_put_string(w, "created_by", name);
@@ -140,7 +155,7 @@ static enum err on_compared(void *arg, const struct store_grant *other)
 	comparing->count++;
 	if (grant->has_uid == other->has_uid && grant->uid == other->uid &&
 		grant->has_gid == other->has_gid && grant->gid == other->gid &&
-		texts_equal(grant->unit, other->unit))
+		texts_equal(grant->unit, other->unit) && grant->is_staged_only == other->is_staged_only)
 		comparing->is_there = true;
 	return OK;
 }
@@ -161,7 +176,9 @@ static enum err check_new(struct call *call, const struct store_grant *grant)
 
 enum err handle_grant_add(struct call *call)
 {
-	struct store_grant grant = {.created_ms = call->now_ms, .created_by = call->who->uid};
+	struct store_grant grant = {.created_ms = call->now_ms,
+		.created_by = call->who->uid,
+		.is_staged_only = request_flag(call->request, FIELD_STAGED_ONLY)};
 	struct integration integration = {0};
 	enum err err = integration_find(call, FIELD_INTEGRATION, &integration);
 
@@ -176,6 +193,8 @@ enum err handle_grant_add(struct call *call)
 	grant.unit = condition(call, "unit");
 	if (grant.unit != NULL)
 		call_subject(call, "unit=%s", grant.unit);
+	if (grant.is_staged_only)
+		call_subject(call, "staged_only");
 	grant.integration = integration.name;
 	memcpy(grant.integration_id, integration.id, sizeof(grant.integration_id));
 	err = check_new(call, &grant);
@@ -209,5 +228,5 @@ enum err handle_grant_remove(struct call *call)
 	json_begin_object(&call->w);
 	json_put_integer(&call->w, "removed", (int64_t)id);
 	json_end_object(&call->w);
-	return OK;
+	return watches_recheck(call, integration.id);
 }

@@ -24,11 +24,14 @@ struct core {
 	struct store *store;
 	struct keys *keys;
 	const char *sealed_reason;
+	const char *backup_dir;
 	struct store_state state; /* vault_id and the like, as read at start */
 	struct chain chain;
 	struct arena arena; /* plaintext of the request at hand */
 	struct pool *replies; /* replies that hold values */
 	struct rates *rates;
+	struct holders *holders; /* NULL: sealed */
+	struct watches *watches;
 	struct request request; /* the request at hand */
 	struct turn turn;
 	bool must_checkpoint; /* something was shredded and the write-ahead log may still hold it (P10) */
@@ -57,6 +60,7 @@ struct call {
 	int64_t retry_after_ms; /* with RATE_LIMITED and BUSY */
 	const char *detail; /* on a refusal: told to the caller; names things of ours only */
 	char detail_store[256];
+	struct buf error_data; /* on a refusal: more members of error.data, without braces */
 	struct pool_block secret_block; /* a fetch's whole reply line, secret_len bytes of it */
 	size_t secret_len;
 	bool must_checkpoint; /* the reply waits for a truncating checkpoint (P10) */
@@ -74,8 +78,14 @@ const char *call_copy(struct call *call, const char *text);
 /* Adds to record.subject, separated by a space; silently ends at its limit. */
 __attribute__((format(printf, 2, 3))) void call_subject(struct call *call, const char *format, ...);
 
+/* What is worth saying of something done: into the audit record. */
+void call_detail(struct call *call, const char *detail);
+
 /* Refuses: reason goes into the audit record (a constant), detail (may be NULL) to the caller. */
 enum err call_refuse(struct call *call, enum err err, const char *reason, const char *detail);
+
+/* core.c: takes the answer of a commit that is waited for; arg is an enum err. */
+void core_on_own_commit(void *arg, enum err err);
 
 /* ---- turn.c: for dispatch.c and the daemon's own records ---- */
 
@@ -95,7 +105,14 @@ void turn_checkpoint(struct core *core);
 
 /* ---- replies.c ---- */
 
-void reply_write_error(struct exchange *exchange, enum err err, const char *detail, int64_t retry_after_ms);
+struct refusal {
+	enum err err;
+	const char *detail; /* NULL: nothing */
+	int64_t retry_after_ms;
+	const struct buf *data; /* NULL, or as call->error_data */
+};
+
+void reply_write_error(struct exchange *exchange, const struct refusal *refusal);
 void reply_write_result(struct call *call);
 
 /* The reply of a fetch was written by its handler, straight into the locked block. */
@@ -124,6 +141,8 @@ enum err results_keep(struct call *call);
 
 /* ---- integration_load.c: shared by all that work on one integration ---- */
 
+enum { TEST_COMMAND_BYTES = 1001 };
+
 struct integration {
 	unsigned char id[STORE_ID_BYTES];
 	char name[INTEGRATION_NAME_BYTES_MAX + 1];
@@ -133,6 +152,7 @@ struct integration {
 	size_t dek_len;
 	int64_t expires_ms; /* 0: never */
 	int64_t rate_limit; /* fetches a minute; 0: the configured default */
+	char test[TEST_COMMAND_BYTES]; /* its own test command, or "" */
 };
 
 /* By name; sets record.integration.  ERR_NOT_FOUND is the caller's to word. */
@@ -143,6 +163,12 @@ enum err integration_find(struct call *call, enum field field, struct integratio
 
 /* The whole record of the request's name, its texts copied into the request's arena so that it can be changed.  ERR_NOT_FOUND. */
 enum err integration_load_whole(struct call *call, struct store_integration *out);
+
+/* ---- grants.c ---- */
+
+/* Does this stored grant let the caller in?  reason_out: which condition failed, a constant. */
+bool grants_match(const struct store_grant *grant, enum grant_use use, const struct principal *who,
+	const char **reason_out);
 
 /* ---- grants.c, secret_list.c: their part of integration.show ---- */
 

@@ -22,6 +22,13 @@ static int64_t stored_count(const char *text)
 	return count;
 }
 
+static const char *stored_text(const struct store_integration *integration, enum field field)
+{
+	const char *text = integration->text[field - INTEGRATION_TEXT_FIRST];
+
+	return text != NULL ? text : "";
+}
+
 static enum err on_found(void *arg, const struct store_integration *integration)
 {
 	struct integration *out = arg;
@@ -35,6 +42,7 @@ static enum err on_found(void *arg, const struct store_integration *integration)
 	memcpy(out->dek, integration->dek.bytes, integration->dek.len);
 	out->dek_len = integration->dek.len;
 	out->expires_ms = stored_time(integration->text[FIELD_EXPIRES_AT - INTEGRATION_TEXT_FIRST]);
+	snprintf(out->test, sizeof(out->test), "%s", stored_text(integration, FIELD_TEST));
 	out->rate_limit = stored_count(integration->text[FIELD_RATE_LIMIT - INTEGRATION_TEXT_FIRST]);
 	return OK;
 }

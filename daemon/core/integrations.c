@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "users.h"
+#include "watches.h"
 
 /* ---- writing ---- */
 
@@ -164,6 +165,8 @@ enum err handle_integration_edit(struct call *call)
 	integration.changed_ms = call->now_ms;
 	integration.changed_by = call->who->uid;
 	err = store_integration_update(call->core->store, &integration);
+	if (err == OK)
+		err = watches_recheck(call, integration.id);
 	if (err != OK)
 		return err;
 	return write_changed(call, &integration);

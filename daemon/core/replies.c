@@ -38,8 +38,10 @@ static void end_reply(struct json_writer *w, struct exchange *exchange)
 	exchange->reply.bytes = buf_take(w->buf, &exchange->reply.len);
 }
 
-void reply_write_error(struct exchange *exchange, enum err err, const char *detail, int64_t retry_after_ms)
+void reply_write_error(struct exchange *exchange, const struct refusal *refusal)
 {
+	enum err err = refusal->err;
+	const char *detail = refusal->detail;
 	BUF_AUTO buf = {0};
 	struct json_writer w = json_writer(&buf);
 	char message[400] = "";
@@ -56,7 +58,10 @@ void reply_write_error(struct exchange *exchange, enum err err, const char *deta
 	json_put_string(&w, "error", err_word(err));
 	json_put_bool(&w, "retry", err_class(err) == ERR_CLASS_RETRY);
 	if (err == ERR_BUSY || err == ERR_RATE_LIMITED)
-		json_put_integer(&w, "retry_after_ms", retry_after_ms > 0 ? retry_after_ms : RETRY_AFTER_MS);
+		json_put_integer(&w, "retry_after_ms",
+			refusal->retry_after_ms > 0 ? refusal->retry_after_ms : RETRY_AFTER_MS);
+	if (refusal->data != NULL)
+		json_write_raw(&w, refusal->data->bytes, refusal->data->len);
 	json_end_object(&w);
 	json_end_object(&w);
 	end_reply(&w, exchange);

@@ -1,6 +1,6 @@
 /*
- * secret.put: a value goes in, is sealed for its place, and becomes current.  The reply never tells whether
- * it differs from an older one (P3).
+ * secret.put: a value goes in, is sealed for its place, and becomes current or is staged.  The reply never tells
+ * whether it differs from an older one (P3).
  */
 #include "secret_rows.h"
 
@@ -9,6 +9,7 @@
 
 #include "base64.h"
 #include "envelope.h"
+#include "watches.h"
 
 enum { LINE_FIELD_BYTES = 2048 };
 
@@ -65,39 +66,26 @@ static enum err check_expiry(struct call *call, int64_t *expires_ms_out)
 	return OK;
 }
 
-/* What the integration's current versions come to, and the one that the new version replaces. */
-struct current_set {
-	const char *key;
-	size_t class_bytes; /* of the other keys */
-	size_t others;
-	uint64_t replaced; /* 0: none */
-};
-
-static enum err on_current(void *arg, const struct store_version *version)
+/* What the new version must not collide with; *replaced_out: the version that it makes draining, 0: none. */
+static enum err check_place(
+	struct call *call, const struct integration *integration, size_t value_len, uint64_t *replaced_out)
 {
-	struct current_set *set = arg;
+	bool is_staged = request_flag(call->request, FIELD_STAGE);
+	struct version_survey survey = {0};
+	enum err err = secrets_survey(call, integration->id, &survey);
 
-	if (strcmp(version->key, set->key) == 0) {
-		set->replaced = version->version;
-	} else {
-		set->class_bytes += version->value_bytes;
-		set->others++;
-	}
-	return OK;
-}
-
-static enum err check_set(struct call *call, const struct current_set *set, size_t value_len)
-{
-	if (set->replaced != 0 && request_flag(call->request, FIELD_IF_ABSENT))
+	if (err == OK && request_flag(call->request, FIELD_IF_ABSENT) &&
+		(survey.current.version != 0 || survey.staged.version != 0))
 		return call_refuse(
 			call, ERR_CONFLICT, "if_absent: there is a value", "the key has a value already");
-	if (set->others >= ENV_KEYS_MAX)
-		return call_refuse(call, ERR_TOO_LARGE, "limit of keys",
-			"an integration has at most 128 keys with a value");
-	if (set->class_bytes + envelope_class(value_len) > ENV_SET_BYTES_MAX)
-		return call_refuse(call, ERR_TOO_LARGE, "limit of the set",
-			"the values of an integration may come to 1 MiB together");
-	return OK;
+	if (err == OK && is_staged && survey.staged.version != 0)
+		return call_refuse(call, ERR_CONFLICT, "a version is staged already",
+			"another version of the key is staged; promote or revoke it first");
+	if (err == OK)
+		err = secrets_check_room(call, integration, envelope_class(value_len), replaced_out);
+	if (is_staged)
+		*replaced_out = 0;
+	return err;
 }
 
 /* Seals the value for exactly this vault, integration, secret, key and version (P6). */
@@ -191,7 +179,8 @@ static enum err put_version(struct call *call, const struct integration *integra
 	struct secret_row *secret, const struct secret *value, uint64_t replaced)
 {
 	struct store *store = call->core->store;
-	struct store_version version = {.state = VERSION_CURRENT,
+	bool is_staged = request_flag(call->request, FIELD_STAGE);
+	struct store_version version = {.state = is_staged ? VERSION_STAGED : VERSION_CURRENT,
 		.created_ms = call->now_ms,
 		.changed_ms = call->now_ms,
 		.created_by = call->who->uid,
@@ -217,8 +206,14 @@ static enum err put_version(struct call *call, const struct integration *integra
 	if (err != OK)
 		return err;
 	call->record.version = version.version;
+	if (!is_staged)
+		err = watches_note(call, integration, version.version, VERSION_CURRENT);
+	if (err != OK)
+		return err;
+	if (is_staged)
+		call_detail(call, "staged");
 	json_begin_object(&call->w);
-	secrets_write_state(call, version.key, version.version, VERSION_CURRENT);
+	secrets_write_state(call, version.key, version.version, version.state);
 	json_end_object(&call->w);
 	return OK;
 }
@@ -227,12 +222,12 @@ enum err handle_secret_put(struct call *call)
 {
 	struct integration integration = {0};
 	struct secret_row secret = {0};
-	struct current_set set = {0};
 	SECRET_AUTO value = {0};
+	uint64_t replaced = 0;
 	enum err err = integration_find(call, FIELD_INTEGRATION, &integration);
 
-	if (err == OK && strcmp(integration.state, "retired") == 0)
-		err = call_refuse(call, ERR_RETIRED, "the integration is retired", NULL);
+	if (err == OK)
+		err = secrets_check_open(call, &integration);
 	if (err == OK)
 		err = secrets_load(call, integration.id, &secret);
 	if (err == OK)
@@ -241,13 +236,9 @@ enum err handle_secret_put(struct call *call)
 		err = decode_value(call, &value);
 	if (err == OK)
 		err = check_value(call, &value);
-	if (err != OK)
-		return err;
-	set.key = call->record.key;
-	err = store_version_current(call->core->store, integration.id, on_current, &set);
 	if (err == OK)
-		err = check_set(call, &set, value.len);
+		err = check_place(call, &integration, value.len, &replaced);
 	if (err != OK)
 		return err;
-	return put_version(call, &integration, &secret, &value, set.replaced);
+	return put_version(call, &integration, &secret, &value, replaced);
 }

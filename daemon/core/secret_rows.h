@@ -23,6 +23,46 @@ enum err secrets_find(struct call *call, struct integration *integration, struct
 /* Two people at once: one gets ok, the other learns that the key has changed (CONFLICT). */
 enum err secrets_check_expected(struct call *call, const struct secret_row *secret);
 
+/* RETIRED: nothing of the integration's secrets changes any more but to end. */
+enum err secrets_check_open(struct call *call, const struct integration *integration);
+
+/* One version, as far as its end or its promotion needs it; version 0: there is none. */
+struct version_facts {
+	uint64_t version;
+	enum version_state state;
+	uint32_t value_bytes;
+	int64_t created_ms;
+	int64_t expires_ms;
+	const char *issuer_ref; /* in the request's arena */
+};
+
+/* The versions of one key, in one reading. */
+struct version_survey {
+	struct version_facts wanted; /* the one that the request's version names */
+	struct version_facts staged;
+	struct version_facts current;
+	struct version_facts draining; /* one of them */
+	size_t draining_count;
+	size_t live_count; /* not revoked */
+};
+
+/* Of the key in record.key. */
+enum err secrets_survey(
+	struct call *call, const unsigned char integration_id[STORE_ID_BYTES], struct version_survey *out);
+
+/* Does this version exist, and is it not revoked?  Is it in this state? */
+enum err secrets_is_live(struct call *call, const unsigned char integration_id[STORE_ID_BYTES],
+	const char *key, uint64_t version, bool *is_live_out);
+enum err secrets_is_in_state(struct call *call, const unsigned char integration_id[STORE_ID_BYTES],
+	const char *key, uint64_t version, enum version_state state, bool *is_in_state_out);
+
+/*
+ * Is there room for a value of this size class beside the current ones of the other keys?  TOO_LARGE.  *replaced_out: the
+ * current version of the key in record.key, 0 without one.
+ */
+enum err secrets_check_room(
+	struct call *call, const struct integration *integration, size_t class_bytes, uint64_t *replaced_out);
+
 const char *secrets_state_word(enum version_state state);
 
 /* Members key, version and state of a result. */
@@ -51,5 +91,19 @@ void uses_write(struct json_writer *w, struct use use);
 /* The highest version of the key that was ever fetched, also of a key that was removed since. */
 enum err uses_newest(struct call *call, const unsigned char integration_id[STORE_ID_BYTES], const char *key,
 	uint64_t *newest_out);
+
+/* ---- secret_tests.c ---- */
+
+/* Would the version's verdicts let it be promoted? */
+enum err secret_tests_passed(struct call *call, const struct integration *integration, const char *key,
+	const struct version_facts *version, bool *passed_out);
+
+/* The same for the key in record.key, as a refusal: UNTESTED. */
+enum err secret_tests_check(
+	struct call *call, const struct integration *integration, const struct version_facts *version);
+
+/* Member tests of a version. */
+enum err secret_tests_write(struct call *call, const unsigned char integration_id[STORE_ID_BYTES],
+	const char *key, uint64_t version);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * Secrets: their rows, and the end of their versions.  No request of this file or its neighbours
- * secret_put.c and secret_list.c, for any role, can bring a value out again (P3).
+ * Secrets: their rows, and what their versions are.  No request of this file or its neighbours secret_put.c,
+ * secret_states.c, secret_revoke.c and secret_list.c, for any role, can bring a value out again (P3).
  */
 #include "secret_rows.h"
 
@@ -80,100 +80,142 @@ void secrets_write_state(struct call *call, const char *key, uint64_t version, e
 	json_put_string(&call->w, "state", secrets_state_word(state));
 }
 
-/* ---- revoke, remove ---- */
+enum err secrets_check_open(struct call *call, const struct integration *integration)
+{
+	if (strcmp(integration->state, "retired") == 0)
+		return call_refuse(call, ERR_RETIRED, "the integration is retired", NULL);
+	return OK;
+}
 
-struct version_finding {
+/* ---- the versions of a key ---- */
+
+struct surveying {
 	struct call *call;
 	uint64_t wanted;
-	bool is_there;
-	bool all_revoked;
-	enum version_state state;
-	const char *issuer_ref;
+	struct version_survey *out;
 };
 
-static enum err on_version(void *arg, const struct store_version *version)
+static enum err on_surveyed(void *arg, const struct store_version *version)
 {
-	struct version_finding *finding = arg;
+	struct surveying *surveying = arg;
+	struct version_survey *out = surveying->out;
+	struct version_facts *const by_state[] = {[VERSION_STAGED] = &out->staged,
+		[VERSION_CURRENT] = &out->current,
+		[VERSION_DRAINING] = &out->draining};
+	struct version_facts facts = {.version = version->version,
+		.state = version->state,
+		.value_bytes = version->value_bytes,
+		.created_ms = version->created_ms,
+		.expires_ms = version->expires_ms};
 
-	if (version->state != VERSION_REVOKED)
-		finding->all_revoked = false;
-	if (version->version == finding->wanted) {
-		finding->is_there = true;
-		finding->state = version->state;
-		finding->issuer_ref = call_copy(finding->call, version->issuer_ref);
+	if (version->version == surveying->wanted) {
+		facts.issuer_ref = call_copy(surveying->call, version->issuer_ref);
+		out->wanted = facts;
+	}
+	if (version->state == VERSION_REVOKED)
+		return OK;
+	*by_state[version->state] = facts;
+	out->draining_count += version->state == VERSION_DRAINING;
+	out->live_count++;
+	return OK;
+}
+
+enum err secrets_survey(
+	struct call *call, const unsigned char integration_id[STORE_ID_BYTES], struct version_survey *out)
+{
+	struct surveying surveying = {call, (uint64_t)request_count(call->request, FIELD_VERSION, 0), out};
+
+	return store_version_of(call->core->store, integration_id, call->record.key, on_surveyed, &surveying);
+}
+
+struct finding {
+	uint64_t version;
+	bool is_there;
+	enum version_state state;
+};
+
+static enum err on_found(void *arg, const struct store_version *version)
+{
+	struct finding *finding = arg;
+
+	if (version->version != finding->version)
+		return OK;
+	finding->is_there = true;
+	finding->state = version->state;
+	return OK;
+}
+
+enum err secrets_is_in_state(struct call *call, const unsigned char integration_id[STORE_ID_BYTES],
+	const char *key, uint64_t version, enum version_state state, bool *is_in_state_out)
+{
+	struct finding finding = {.version = version};
+	enum err err = store_version_of(call->core->store, integration_id, key, on_found, &finding);
+
+	*is_in_state_out = finding.is_there && finding.state == state;
+	return err;
+}
+
+enum err secrets_is_live(struct call *call, const unsigned char integration_id[STORE_ID_BYTES],
+	const char *key, uint64_t version, bool *is_live_out)
+{
+	struct finding finding = {.version = version};
+	enum err err = store_version_of(call->core->store, integration_id, key, on_found, &finding);
+
+	*is_live_out = finding.is_there && finding.state != VERSION_REVOKED;
+	return err;
+}
+
+/* What the integration's current versions come to, and the one that a new version replaces. */
+struct current_set {
+	const char *key;
+	size_t class_bytes; /* of the other keys */
+	size_t others;
+	uint64_t replaced; /* 0: none */
+};
+
+static enum err on_current(void *arg, const struct store_version *version)
+{
+	struct current_set *set = arg;
+
+	if (strcmp(version->key, set->key) == 0) {
+		set->replaced = version->version;
+	} else {
+		set->class_bytes += version->value_bytes;
+		set->others++;
 	}
 	return OK;
 }
 
-/* Whoever fetched it may still hold it: without knowing the live holders, only a version that nobody ever got is free. */
-static enum err check_unused(struct call *call, const struct integration *integration,
-	const struct secret_row *secret, const struct version_finding *finding)
+enum err secrets_check_room(
+	struct call *call, const struct integration *integration, size_t class_bytes, uint64_t *replaced_out)
 {
-	const struct uses *uses = NULL;
+	struct current_set set = {.key = call->record.key};
+	enum err err = store_version_current(call->core->store, integration->id, on_current, &set);
 
-	if (request_flag(call->request, FIELD_FORCE))
-		return OK;
-	if (finding->state == VERSION_CURRENT)
-		return call_refuse(call, ERR_IN_USE, "the version is current",
-			"it is the current version; put a new one first, or use force");
-
-	enum err err = uses_load(call, integration->id, secret->row.key, &uses);
-
-	if (err == OK && uses_of_version(uses, secret->row.key, finding->wanted).fetches > 0)
-		return call_refuse(call, ERR_IN_USE, "the version was fetched",
-			"it was fetched, and whoever fetched it may still hold it; use force when you know "
-			"better");
+	*replaced_out = set.replaced;
+	if (err == OK && set.others >= ENV_KEYS_MAX)
+		return call_refuse(call, ERR_TOO_LARGE, "limit of keys",
+			"an integration has at most 128 keys with a value");
+	if (err == OK && set.class_bytes + class_bytes > ENV_SET_BYTES_MAX)
+		return call_refuse(call, ERR_TOO_LARGE, "limit of the set",
+			"the values of an integration may come to 1 MiB together");
 	return err;
 }
 
-enum err handle_secret_revoke(struct call *call)
-{
-	struct integration integration = {0};
-	struct secret_row secret = {0};
-	struct version_finding finding = {
-		.call = call, .wanted = (uint64_t)request_count(call->request, FIELD_VERSION, 0)};
-	enum err err = secrets_find(call, &integration, &secret);
-
-	call->record.version = finding.wanted;
-	if (err == OK)
-		err = secrets_check_expected(call, &secret);
-	if (err == OK)
-		err = store_version_of(
-			call->core->store, integration.id, secret.row.key, on_version, &finding);
-	if (err == OK && !finding.is_there)
-		err = call_refuse(call, ERR_NOT_FOUND, "no such version",
-			"the key has no such version; see coffer secret show");
-	if (err == OK && finding.state != VERSION_REVOKED)
-		err = check_unused(call, &integration, &secret, &finding);
-	if (err == OK && finding.state != VERSION_REVOKED)
-		err = store_version_shred(
-			call->core->store, integration.id, secret.row.key, finding.wanted, call->now_ms);
-	if (err != OK)
-		return err;
-	call->must_checkpoint = true; /* P10 */
-	if (request_flag(call->request, FIELD_FORCE))
-		snprintf(call->record.detail, sizeof(call->record.detail), "forced");
-	json_begin_object(&call->w);
-	secrets_write_state(call, secret.row.key, finding.wanted, VERSION_REVOKED);
-	json_put_string(&call->w, "issuer", secret.row.issuer);
-	json_put_string(&call->w, "issuer_ref", finding.issuer_ref);
-	json_end_object(&call->w);
-	return OK;
-}
+/* ---- remove ---- */
 
 enum err handle_secret_remove(struct call *call)
 {
 	struct integration integration = {0};
 	struct secret_row secret = {0};
-	struct version_finding finding = {.call = call, .all_revoked = true};
+	struct version_survey survey = {0};
 	enum err err = secrets_find(call, &integration, &secret);
 
 	if (err == OK)
 		err = secrets_check_expected(call, &secret);
 	if (err == OK)
-		err = store_version_of(
-			call->core->store, integration.id, secret.row.key, on_version, &finding);
-	if (err == OK && !finding.all_revoked)
+		err = secrets_survey(call, integration.id, &survey);
+	if (err == OK && survey.live_count > 0)
 		err = call_refuse(
 			call, ERR_CONFLICT, "not all versions are revoked", "revoke all its versions first");
 	if (err == OK)

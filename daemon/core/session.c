@@ -9,6 +9,7 @@
 
 #include "clock.h"
 #include "frame.h"
+#include "holders.h"
 #include "users.h"
 
 enum { PROTOCOL_VERSION = 1 };
@@ -162,33 +163,46 @@ static void write_groups(struct call *call)
 
 struct granted {
 	struct call *call;
-	char last[INTEGRATION_NAME_BYTES_MAX +
+	bool wants_testers; /* the integrations of which only staged values are granted, instead of the others */
+	char name[INTEGRATION_NAME_BYTES_MAX +
 		  1]; /* grants come by name: equal neighbours are one integration */
+	bool is_full;
+	bool is_tester;
 };
+
+static void end_granted(struct granted *granted)
+{
+	if (granted->wants_testers ? granted->is_tester && !granted->is_full : granted->is_full)
+		json_write_string(&granted->call->w, granted->name);
+	granted->is_full = false;
+	granted->is_tester = false;
+}
 
 static enum err on_grant_of_caller(void *arg, const struct store_grant *grant)
 {
 	struct granted *granted = arg;
-	struct grant_rule rule = {grant->has_uid, grant->uid, grant->has_gid, grant->gid, grant->unit};
 	const char *reason = NULL;
 
-	if (strcmp(granted->last, grant->integration) == 0 ||
-		!policy_grant_matches(&rule, granted->call->who, &reason))
-		return OK;
-	snprintf(granted->last, sizeof(granted->last), "%s", grant->integration);
-	json_write_string(&granted->call->w, grant->integration);
+	if (strcmp(granted->name, grant->integration) != 0)
+		end_granted(granted);
+	snprintf(granted->name, sizeof(granted->name), "%s", grant->integration);
+	if (grants_match(grant, GRANT_CURRENT, granted->call->who, &reason))
+		granted->is_full = true;
+	else if (grants_match(grant, GRANT_STAGED, granted->call->who, &reason))
+		granted->is_tester = true;
 	return OK;
 }
 
-static enum err write_granted(struct call *call)
+static enum err write_granted(struct call *call, const char *key, bool wants_testers)
 {
-	struct granted granted = {.call = call};
+	struct granted granted = {.call = call, .wants_testers = wants_testers};
 	enum err err = OK;
 
-	json_key(&call->w, "integrations");
+	json_key(&call->w, key);
 	json_begin_array(&call->w);
 	if (call->core->store != NULL)
 		err = store_grant_for_uid(call->core->store, call->who->uid, on_grant_of_caller, &granted);
+	end_granted(&granted);
 	json_end_array(&call->w);
 	return err;
 }
@@ -210,8 +224,10 @@ enum err handle_whoami(struct call *call)
 		json_put_string(w, "unit_reason", call->who->unit_reason);
 	write_roles(call);
 
-	enum err err = write_granted(call);
+	enum err err = write_granted(call, "integrations", false);
 
+	if (err == OK)
+		err = write_granted(call, "staged_only", true);
 	json_end_object(w);
 	return err;
 }
@@ -252,6 +268,7 @@ static enum err write_counts(struct call *call)
 	json_put_integer(w, "grants", (int64_t)counts.grants);
 	json_put_integer(w, "runs", (int64_t)counts.runs);
 	json_put_integer(w, "audit_records", (int64_t)counts.audit_records);
+	json_put_integer(w, "holders", (int64_t)holders_processes(call->core));
 	json_put_integer(w, "undelivered", (int64_t)call->core->undelivered);
 	if (call->core->connections != NULL)
 		json_put_integer(

@@ -7,7 +7,9 @@
 #include <stdio.h>
 
 #include "clock.h"
+#include "holders.h"
 #include "log.h"
+#include "watches.h"
 
 struct core *turn_core(struct turn *turn)
 {
@@ -76,7 +78,7 @@ static void take_back(struct core *core, struct exchange *exchange, enum err err
 	reply_clear(core, &exchange->reply);
 	exchange->err = told;
 	exchange->reply.must_close = must_close;
-	reply_write_error(exchange, told, NULL, 0);
+	reply_write_error(exchange, &(struct refusal){.err = told});
 }
 
 void turn_checkpoint(struct core *core)
@@ -118,7 +120,12 @@ static void on_durable(void *arg, enum err err)
 		log_error("nothing of this turn was stored: %s", err_word(err));
 		for (struct exchange *exchange = first; exchange != NULL; exchange = exchange->next)
 			take_back(core, exchange, err);
+		holders_take_back(core, 0);
+	} else {
+		holders_keep(core);
 	}
+	holders_stored(core, err == OK);
+	watches_settle(core, err == OK);
 	*turn = (struct turn){0};
 	if (err == OK && core->store != NULL)
 		checkpoint(core, first);
@@ -128,14 +135,38 @@ static void on_durable(void *arg, enum err err)
 		exchange->needs_checkpoint = false;
 		exchange->deliver(exchange);
 	}
+	core_wake_subscribers(core);
 	if (core->store != NULL && store_is_broken(core->store) && core->broken != NULL)
 		core->broken(core->broken_arg);
+}
+
+/* The ends of processes join the turn; what cannot be written now is written in a later one. */
+static void store_ends(struct core *core)
+{
+	struct turn *turn = &core->turn;
+	enum err err = turn->has_begun && turn->failure == OK && holders_are_dirty(core)
+			       ? store_savepoint(core->store)
+			       : ERR_NOT_FOUND;
+
+	if (err != OK)
+		return;
+	err = holders_store(core);
+	if (err == OK)
+		err = store_release(core->store);
+	else if (store_stands(core->store))
+		(void)store_rollback_request(core->store);
+	if (err == OK)
+		return;
+	log_warning("the ends of processes could not be stored: %s", err_word(err));
+	holders_stored(core, false);
+	turn_check(core, err);
 }
 
 void turn_end(struct turn *turn)
 {
 	struct core *core = turn_core(turn);
 
+	store_ends(core);
 	if (!turn->has_begun) {
 		turn->chain_before = core->chain;
 		on_durable(core, turn->failure);
@@ -147,15 +178,30 @@ void turn_end(struct turn *turn)
 	}
 }
 
+/* ---- processes ---- */
+
+int core_processes_fd(const struct core *core)
+{
+	return core->holders == NULL ? -1 : process_watch_fd(core->holders->watch);
+}
+
+void core_processes_ended(struct core *core)
+{
+	holders_poll(core);
+	if (holders_are_dirty(core))
+		(void)turn_begin(
+			core); /* the end of this turn stores it, and the next tick what that could not */
+}
+
 /* ---- what net asks ---- */
 
 static enum err on_any_grant(void *arg, const struct store_grant *grant)
 {
 	const struct principal *who = arg;
-	struct grant_rule rule = {grant->has_uid, grant->uid, grant->has_gid, grant->gid, grant->unit};
 	const char *reason = NULL;
 
-	return policy_grant_matches(&rule, who, &reason) ? ERR_CONFLICT : OK; /* any error ends the search */
+	return grants_match(grant, GRANT_STAGED, who, &reason) ? ERR_CONFLICT
+							       : OK; /* any error ends the search */
 }
 
 bool core_is_known(struct core *core, const struct principal *principal)

@@ -28,6 +28,16 @@ struct reply {
 	bool must_close; /* after it has been written */
 };
 
+/*
+ * A connection that may be told of changes, embedded in it.  It must stay until subscriber_leave was called.
+ * in: wake.
+ */
+struct subscriber {
+	void (*wake)(
+		struct subscriber *subscriber); /* there is news; called between turns, behind the replies */
+	struct watcher *watcher; /* core's own; NULL: it wants to hear nothing */
+};
+
 struct exchange;
 typedef void exchange_deliver_fn(struct exchange *exchange);
 
@@ -38,6 +48,7 @@ typedef void exchange_deliver_fn(struct exchange *exchange);
 struct exchange {
 	struct principal *principal; /* not const: session.prove completes it */
 	exchange_deliver_fn *deliver;
+	struct subscriber *subscriber; /* of the connection; NULL: it cannot be told anything */
 	const char *challenge; /* 32 hex digits of this connection for session.prove, or NULL */
 	bool has_credentials; /* SCM_CREDENTIALS came with this line */
 	pid_t cred_pid;
@@ -69,6 +80,13 @@ void turn_end(struct turn *turn);
 
 /* Frees or gives back what the reply holds; wiped when secret.  Fine on {0}. */
 void reply_clear(struct core *core, struct reply *reply);
+
+/* Of a connection that wants to hear of changes: an event is a line like a reply, and never holds a value. */
+bool subscriber_has_news(const struct subscriber *subscriber);
+void subscriber_take(
+	struct core *core, struct subscriber *subscriber, struct reply *out); /* when it has news */
+void subscriber_leave(struct subscriber *subscriber); /* fine on one that hears nothing */
+void core_wake_subscribers(struct core *core);
 
 /* What net asks about a principal. */
 bool core_is_known(

@@ -66,6 +66,7 @@ void conn_close(struct conn *conn)
 		TAILQ_REMOVE(&conn->set->ready, conn, ready);
 	if (conn->state != CONN_HANDED)
 		drop_reply(conn);
+	subscriber_leave(&conn->subscriber);
 	intake_clear(&conn->intake, &conn->set->room);
 	uv_close((uv_handle_t *)&conn->poll, on_closed);
 	close(conn->fd);
@@ -98,23 +99,31 @@ void conn_read_on(struct conn *conn)
 {
 	conn->state = CONN_READING;
 	if (conn->has_spoken) {
+		bool is_watcher = conn->subscriber.watcher != NULL && conn->intake.len == 0;
 		int64_t wait_ms =
 			conn->intake.len > 0 ? conn->set->limits.line_ms : conn->set->limits.idle_ms;
 
-		conn->deadline_ms = clock_monotonic_ms() + wait_ms;
+		conn->deadline_ms = is_watcher ? NO_DEADLINE : clock_monotonic_ms() + wait_ms;
 	}
 	arm(conn, UV_READABLE);
 }
 
 /* ---- the reply ---- */
 
+static void send_event(struct conn *conn);
+
 static void finish_reply(struct conn *conn)
 {
 	bool must_close = conn->must_close || conn->exchange.reply.must_close;
 
 	reply_clear(conn->set->core, &conn->exchange.reply); /* P1 */
+	conn->is_event = false;
 	if (must_close) {
 		conn_close(conn);
+		return;
+	}
+	if (subscriber_has_news(&conn->subscriber)) {
+		send_event(conn);
 		return;
 	}
 	if (conn->intake.len == 0 && conn->refusal == OK) {
@@ -132,7 +141,7 @@ static void wait_for_space(struct conn *conn)
 {
 	if (conn->events == UV_WRITABLE)
 		return;
-	conn->deadline_ms = clock_monotonic_ms() + conn->set->limits.drain_ms;
+	conn->deadline_ms = conn->is_event ? NO_DEADLINE : clock_monotonic_ms() + conn->set->limits.drain_ms;
 	arm(conn, UV_WRITABLE);
 }
 
@@ -155,6 +164,26 @@ static void send_reply(struct conn *conn)
 		}
 	}
 	finish_reply(conn);
+}
+
+/* P8: a reader that is slow costs what core keeps for it, and no more. */
+static void send_event(struct conn *conn)
+{
+	conn->state = CONN_SENDING;
+	conn->is_event = true;
+	conn->sent = 0;
+	conn->deadline_ms = NO_DEADLINE;
+	subscriber_take(conn->set->core, &conn->subscriber, &conn->exchange.reply);
+	send_reply(conn);
+}
+
+/* Events go out between replies; a connection that is busy takes its news when it is done. */
+static void on_wake(struct subscriber *subscriber)
+{
+	struct conn *conn = (struct conn *)(void *)((char *)subscriber - offsetof(struct conn, subscriber));
+
+	if (conn->state == CONN_READING && !conn->is_closing)
+		send_event(conn);
 }
 
 static bool is_malformed(enum err err)
@@ -192,6 +221,7 @@ static void begin_exchange(struct conn *conn)
 	conn->exchange = (struct exchange){
 		.principal = &conn->principal,
 		.deliver = on_deliver,
+		.subscriber = &conn->subscriber,
 		.challenge = conn->challenge[0] != '\0' ? conn->challenge : NULL,
 		.has_credentials = conn->credentials.are_known,
 		.cred_pid = conn->credentials.pid,
@@ -261,6 +291,7 @@ enum err conn_new(struct conn_set *set, int fd, struct principal *principal)
 	conn->set = set;
 	conn->fd = fd;
 	conn->principal = *principal;
+	conn->subscriber.wake = on_wake;
 	conn->intake.limit = (uint32_t)set->limits.line_bytes_stranger;
 	conn->deadline_ms = clock_monotonic_ms() + set->limits.first_line_ms;
 

@@ -31,6 +31,7 @@ struct conn {
 	struct intake intake;
 	struct exchange exchange;
 	struct principal principal; /* owned */
+	struct subscriber subscriber;
 	struct credentials credentials; /* of the bytes in intake, where a challenge is on */
 	int64_t deadline_ms; /* monotonic */
 	size_t sent; /* of the reply */
@@ -40,6 +41,7 @@ struct conn {
 	enum err refusal; /* when not OK: the next turn answers with this and closes */
 	unsigned malformed; /* lines, so far */
 	bool has_spoken; /* the first line was complete */
+	bool is_event; /* what is being sent: it may take as long as it takes */
 	bool is_silent; /* nobody reads the reply: it is only prepared for its record */
 	bool must_close; /* after the reply */
 	bool is_closing; /* nothing more is read or written */

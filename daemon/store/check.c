@@ -80,6 +80,18 @@ static enum err check_runs(struct store *store)
 	return query_result(&query);
 }
 
+static enum err on_unit_holder(void *arg, const struct store_unit_holder *holder)
+{
+	(void)arg;
+	(void)holder;
+	return OK;
+}
+
+static enum err check_unit_holders(struct store *store)
+{
+	return store_unit_holder_each(store, on_unit_holder, NULL);
+}
+
 static enum err on_record(void *arg, const struct record *record)
 {
 	uint64_t *next = arg;
@@ -113,6 +125,7 @@ enum err store_check(struct store *store, const char **reason_out)
 		{check_grants, "a grant's row is damaged"},
 		{check_versions, "a version's row is damaged"},
 		{check_runs, "a run's row is damaged"},
+		{check_unit_holders, "a row of holders is damaged"},
 		{check_audit, "audit records are missing or damaged"},
 	};
 

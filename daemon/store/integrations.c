@@ -93,6 +93,19 @@ enum err store_integration_get(struct store *store, const char *name, store_inte
 	return err == OK && count == 0 ? ERR_NOT_FOUND : err;
 }
 
+enum err store_integration_name(
+	struct store *store, const unsigned char id[STORE_ID_BYTES], char out[INTEGRATION_NAME_BYTES_MAX + 1])
+{
+	QUERY_AUTO query = query_start(store, STATEMENT_INTEGRATION_NAME);
+
+	query_put_fixed(&query, id, STORE_ID_BYTES);
+	if (query_next(&query))
+		query_chars(&query, out, INTEGRATION_NAME_BYTES_MAX + 1);
+	else
+		return query_result(&query) == OK ? ERR_NOT_FOUND : query_result(&query);
+	return query_row_result(&query);
+}
+
 enum err store_integration_each(struct store *store, const struct store_integration_filter *filter,
 	store_integration_fn *fn, void *arg)
 {

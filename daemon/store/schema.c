@@ -15,8 +15,12 @@ static const char schema_sql[] = {
 #include "schema.inc"
 };
 
+static const char schema_2_sql[] = {
+#include "schema_2.inc"
+};
+
 /* migrations[n] leads from version n to n + 1.  A published one never changes. */
-static const char *const migrations[] = {schema_sql};
+static const char *const migrations[] = {schema_sql, schema_2_sql};
 
 enum { SCHEMA_VERSION = sizeof(migrations) / sizeof(migrations[0]) };
 

@@ -99,8 +99,11 @@ enum err store_secret_remove(
 {
 	uint64_t versions = 0;
 	uint64_t secrets = 0;
-	enum err err = remove_rows(store, STATEMENT_VERSION_REMOVE, integration_id, key, &versions);
+	uint64_t tests = 0;
+	enum err err = remove_rows(store, STATEMENT_TEST_REMOVE, integration_id, key, &tests);
 
+	if (err == OK)
+		err = remove_rows(store, STATEMENT_VERSION_REMOVE, integration_id, key, &versions);
 	if (err == OK)
 		err = remove_rows(store, STATEMENT_SECRET_REMOVE, integration_id, key, &secrets);
 	if (err != OK)

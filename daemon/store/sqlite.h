@@ -38,6 +38,11 @@ struct standing {
 
 enum { RUN_VERSIONS_BYTES_MAX = ENV_KEYS_MAX * (1 + KEY_BYTES_MAX + 8) };
 
+struct run_scratch {
+	char keys[ENV_KEYS_MAX][KEY_BYTES_MAX + 1];
+	struct store_run_version versions[ENV_KEYS_MAX];
+};
+
 struct store {
 	sqlite3 *db;
 	sqlite3_stmt *statements[STATEMENT_COUNT];
@@ -48,6 +53,7 @@ struct store {
 	bool has_request;
 	bool is_broken;
 	enum err turn_err; /* why the transaction is gone, while has_turn */
+	struct run_scratch scratch; /* of the run that a visitor sees */
 	char run_versions
 		[RUN_VERSIONS_BYTES_MAX]; /* scratch: clearing it anew for every fetch would cost more than the row */
 };

@@ -136,6 +136,8 @@ enum err store_integration_update(struct store *store,
 	const struct store_integration *integration); /* by id: state, text, dek, changed_*; ERR_NOT_FOUND */
 enum err store_integration_get(
 	struct store *store, const char *name, store_integration_fn *fn, void *arg); /* ERR_NOT_FOUND */
+enum err store_integration_name(struct store *store, const unsigned char id[STORE_ID_BYTES],
+	char out[INTEGRATION_NAME_BYTES_MAX + 1]); /* ERR_NOT_FOUND */
 enum err store_integration_each(struct store *store, const struct store_integration_filter *filter,
 	store_integration_fn *fn, void *arg); /* by name; a visitor's error ends it and is returned */
 
@@ -152,6 +154,7 @@ struct store_grant {
 	uint32_t gid;
 	const char *group;
 	const char *unit; /* name or pattern; NULL: not a condition */
+	bool is_staged_only; /* a tester's: it matches only fetches of staged values */
 	int64_t created_ms;
 	uint32_t created_by;
 };
@@ -222,11 +225,51 @@ enum err store_version_shred(struct store *store, const unsigned char integratio
 	const char *key, uint64_t version, int64_t changed_ms);
 enum err store_version_of(struct store *store, const unsigned char integration_id[STORE_ID_BYTES],
 	const char *key, store_version_fn *fn, void *arg); /* newest first */
+/* A version that somebody may have to act upon: staged, draining, or current with an expiry. */
+struct store_notable {
+	unsigned char integration_id[STORE_ID_BYTES];
+	const char *integration;
+	const char *key;
+	uint64_t version;
+	enum version_state state;
+	int64_t expires_ms; /* 0: never */
+	int64_t changed_ms;
+};
+
+typedef enum err store_notable_fn(void *arg, const struct store_notable *version);
+
+enum err store_version_notable(
+	struct store *store, store_notable_fn *fn, void *arg); /* by integration, key, version */
 /* All current versions of an integration, by key, in one range read. */
 enum err store_version_current(struct store *store, const unsigned char integration_id[STORE_ID_BYTES],
 	store_version_fn *fn, void *arg);
+/* The staged and current versions of an integration, by key, the staged one of a key first. */
+enum err store_version_usable(struct store *store, const unsigned char integration_id[STORE_ID_BYTES],
+	store_version_fn *fn, void *arg);
 enum err store_version_each(
 	struct store *store, store_version_fn *fn, void *arg); /* every one, for cofferd check */
+
+/* ---- verdicts of tests ---- */
+
+struct store_test {
+	unsigned char integration_id[STORE_ID_BYTES];
+	const char *key;
+	uint64_t version;
+	uint64_t run_no; /* not read back */
+	const char *run; /* its id */
+	int64_t time_ms;
+	uint32_t uid;
+	uint32_t exit_status; /* 0: passed */
+	int64_t duration_ms;
+	unsigned char digest[STORE_HASH_BYTES]; /* of the command */
+};
+
+typedef enum err store_test_fn(void *arg, const struct store_test *test);
+
+enum err store_test_insert(struct store *store,
+	const struct store_test *test); /* ERR_CONFLICT: the run was a test of it already */
+enum err store_test_of(struct store *store, const unsigned char integration_id[STORE_ID_BYTES],
+	const char *key, uint64_t version, size_t limit, store_test_fn *fn, void *arg); /* newest first */
 
 /* ---- runs and use ---- */
 
@@ -235,7 +278,13 @@ struct store_run_version {
 	uint64_t version;
 };
 
+/* Before RUN_AGAIN: somebody may hold what the run was given. */
+enum run_state { RUN_HELD, RUN_UNKNOWN, RUN_AGAIN, RUN_RELEASED, RUN_ENDED };
+
+enum { RUN_STATUS_UNKNOWN = -1 };
+
 struct store_run {
+	uint64_t no; /* from 1; set by insert */
 	char id[27]; /* ULID */
 	unsigned char integration_id[STORE_ID_BYTES];
 	int64_t time_ms;
@@ -244,7 +293,50 @@ struct store_run {
 	const char *unit; /* "" when not proven */
 	const struct store_run_version *versions;
 	size_t version_count;
+	bool is_staged; /* it asked for staged values */
+	enum run_state state;
+	bool is_repeated; /* the same process was given the same versions again: rows of RUN_AGAIN belong to it */
+	uint64_t start_ticks; /* of the process, since boot; 0: not known */
+	uint64_t given_ticks; /* time_ms on the same clock */
+	const char *boot; /* which boot and pid namespace pid and ticks belong to */
+	const char *exe; /* "" where it is not visible; so are the next two without a unit */
+	const char *invocation;
+	const char *cgroup;
+	uint64_t cgroup_id;
+	int64_t end_ms; /* 0: not known to have ended */
+	int32_t end_status; /* as wait(2) has it, or RUN_STATUS_UNKNOWN */
 };
+
+typedef enum err store_run_fn(void *arg, const struct store_run *run);
+
+/* Processes of a unit's invocation that may be children of a holder which has ended. */
+struct store_unit_holder {
+	unsigned char integration_id[STORE_ID_BYTES];
+	const char *key;
+	uint64_t version;
+	uint64_t cgroup_id;
+	const char *boot;
+	const char *unit;
+	const char *invocation;
+	const char *cgroup;
+	int64_t given_ms;
+	uint64_t given_ticks;
+	bool is_any_parent;
+};
+
+typedef enum err store_unit_holder_fn(void *arg, const struct store_unit_holder *holder);
+
+struct store_touched {
+	const char *integration;
+	const char *key;
+	uint64_t version;
+	enum version_state state;
+	bool was_put; /* by this user */
+	uint64_t fetches; /* by this user */
+	int64_t last_ms;
+};
+
+typedef enum err store_touched_fn(void *arg, const struct store_touched *touched);
 
 struct store_use {
 	const char *key;
@@ -255,8 +347,26 @@ struct store_use {
 
 typedef enum err store_use_fn(void *arg, const struct store_use *use);
 
-enum err store_run_insert(struct store *store,
-	const struct store_run *run); /* ERR_TOO_LARGE: more than ENV_KEYS_MAX, or no key */
+enum err store_run_insert(
+	struct store *store, struct store_run *run); /* ERR_TOO_LARGE: more than ENV_KEYS_MAX, or no key */
+/* state, is_repeated, end_ms and end_status of the run with this number; ERR_NOT_FOUND. */
+enum err store_run_set(struct store *store, const struct store_run *run);
+/* A visitor of runs must not call these again: the versions that it sees lie in one place of the store. */
+enum err store_run_get(struct store *store, const char *id, store_run_fn *fn, void *arg); /* ERR_NOT_FOUND */
+enum err store_run_held(
+	struct store *store, store_run_fn *fn, void *arg); /* before RUN_AGAIN, oldest first */
+enum err store_run_of(struct store *store, const unsigned char integration_id[STORE_ID_BYTES],
+	uint64_t before_no, size_t limit, store_run_fn *fn, void *arg); /* newest first */
+
+enum err store_unit_holder_put(struct store *store,
+	const struct store_unit_holder *holder); /* insert, or replace given_* and is_any_parent */
+enum err store_unit_holder_remove(
+	struct store *store, const struct store_unit_holder *holder); /* by its key; none is fine */
+enum err store_unit_holder_each(struct store *store, store_unit_holder_fn *fn, void *arg);
+
+/* Of the runs folded so far, and integration NULL: of all. */
+enum err store_touched_by(
+	struct store *store, uint32_t uid, const char *integration, store_touched_fn *fn, void *arg);
 /* Use per key and version: run rows not yet folded, and the totals. */
 enum err store_use_of(
 	struct store *store, const unsigned char integration_id[STORE_ID_BYTES], store_use_fn *fn, void *arg);

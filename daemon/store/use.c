@@ -1,5 +1,5 @@
 /*
- * How often and when each version was fetched: totals per day, and the runs that are not in them yet.
+ * How often, when and by whom each version was fetched: totals per day and per user, and the runs that are not in them yet.
  * state.runs_folded says up to which run the totals go; it moves in the same transaction as they do, so a
  * run is counted once whatever happens in between (P5).
  */
@@ -183,11 +183,25 @@ static enum err add_total(struct store *store, struct store_blob integration_id,
 	return query_write(&query, NULL);
 }
 
+static enum err add_by(struct store *store, struct store_blob integration_id, const char *key,
+	uint64_t version, uint32_t uid, int64_t time_ms)
+{
+	QUERY_AUTO query = query_start(store, STATEMENT_USE_BY_ADD);
+
+	query_put_blob(&query, integration_id);
+	query_put_text(&query, key);
+	query_put_u64(&query, version);
+	query_put_u64(&query, uid);
+	query_put_int(&query, time_ms);
+	return query_write(&query, NULL);
+}
+
 static enum err fold_run(struct store *store, struct query *row, uint64_t *no_out)
 {
 	uint64_t no = query_u64(row);
 	struct store_blob integration_id = query_blob(row);
 	int64_t time_ms = query_int(row);
+	uint32_t uid = query_u32(row);
 	struct store_blob blob = query_blob(row);
 	struct run_versions versions = {blob.bytes, blob.len};
 	char key[KEY_BYTES_MAX + 1] = "";
@@ -195,8 +209,11 @@ static enum err fold_run(struct store *store, struct query *row, uint64_t *no_ou
 	bool is_damaged = false;
 	enum err err = query_row_result(row);
 
-	while (err == OK && run_versions_next(&versions, key, &version, &is_damaged))
+	while (err == OK && run_versions_next(&versions, key, &version, &is_damaged)) {
 		err = add_total(store, integration_id, key, version, time_ms);
+		if (err == OK)
+			err = add_by(store, integration_id, key, version, uid, time_ms);
+	}
 	if (err == OK && is_damaged)
 		err = ERR_STORAGE;
 	*no_out = no;
@@ -228,4 +245,33 @@ enum err store_use_fold(struct store *store, size_t max_rows, size_t *folded_out
 	store->now.runs_folded = last;
 	*folded_out = folded;
 	return OK;
+}
+
+enum err store_touched_by(
+	struct store *store, uint32_t uid, const char *integration, store_touched_fn *fn, void *arg)
+{
+	QUERY_AUTO query = query_start(store, STATEMENT_USE_BY_UID);
+
+	query_put_u64(&query, uid);
+	query_put_text(&query, integration);
+	while (query_next(&query)) {
+		struct store_touched touched = {0};
+
+		touched.integration = query_text(&query);
+		touched.key = query_text(&query);
+		touched.version = query_u64(&query);
+		touched.state =
+			(enum version_state)query_int_within(&query, VERSION_STAGED, VERSION_DRAINING);
+		touched.was_put = query_int_within(&query, 0, 1) == 1;
+		touched.fetches = query_u64(&query);
+		touched.last_ms = query_int(&query);
+
+		enum err err = query_row_result(&query);
+
+		if (err == OK)
+			err = fn(arg, &touched);
+		if (err != OK)
+			return err;
+	}
+	return query_result(&query);
 }

@@ -126,9 +126,44 @@ enum err store_version_current(struct store *store, const unsigned char integrat
 	return visit(&query, fn, arg);
 }
 
+enum err store_version_usable(struct store *store, const unsigned char integration_id[STORE_ID_BYTES],
+	store_version_fn *fn, void *arg)
+{
+	QUERY_AUTO query = query_start(store, STATEMENT_VERSION_USABLE);
+
+	query_put_fixed(&query, integration_id, STORE_ID_BYTES);
+	return visit(&query, fn, arg);
+}
+
 enum err store_version_each(struct store *store, store_version_fn *fn, void *arg)
 {
 	QUERY_AUTO query = query_start(store, STATEMENT_VERSION_EACH);
 
 	return visit(&query, fn, arg);
+}
+
+enum err store_version_notable(struct store *store, store_notable_fn *fn, void *arg)
+{
+	QUERY_AUTO query = query_start(store, STATEMENT_VERSION_NOTABLE);
+
+	while (query_next(&query)) {
+		struct store_notable version = {0};
+
+		query_fixed(&query, version.integration_id, sizeof(version.integration_id));
+		version.integration = query_text(&query);
+		version.key = query_text(&query);
+		version.version = query_u64(&query);
+		version.state =
+			(enum version_state)query_int_within(&query, VERSION_STAGED, VERSION_DRAINING);
+		version.expires_ms = query_int(&query);
+		version.changed_ms = query_int(&query);
+
+		enum err err = query_row_result(&query);
+
+		if (err == OK)
+			err = fn(arg, &version);
+		if (err != OK)
+			return err;
+	}
+	return query_result(&query);
 }

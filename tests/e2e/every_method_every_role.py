@@ -21,6 +21,7 @@ NAME, OTHER, ABSENT, EMPTY = "finance/warehouse-sync", "crm/connector", "finance
 VALUE = canary(48)
 MULTILINE = canary(30) + '\n"' + canary(30) + "\\é"
 VALUES = (VALUE, MULTILINE)
+RUN = "01JD0000000000000000000000"
 CALLERS = {
     "admin": ADMIN,
     "operator": OPERATOR,
@@ -56,11 +57,34 @@ PARAMS = {
     "secret.show": lambda name: {"integration": name, "key": "API_TOKEN"},
     "secret.revoke": lambda name: {"integration": name, "key": "NEW_KEY", "version": 1, "force": True},
     "secret.remove": lambda name: {"integration": name, "key": "NEW_KEY"},
+    "secret.promote": lambda name: {"integration": name, "key": "NEW_KEY"},
+    "secret.rollback": lambda name: {"integration": name, "key": "NEW_KEY"},
+    "secret.record_test": lambda name: {
+        "run": RUN,
+        "passed": True,
+        "exit_status": 0,
+        "command_digest": "0" * 64,
+        "duration_ms": 1,
+    },
     "env.fetch": lambda name: {"integration": name},
+    "env.watch": lambda name: {"integration": name},
+    "holder.release": lambda name: {"run": RUN},
+    "holder.list": lambda name: {"integration": name, "key": "API_TOKEN"},
+    "run.end": lambda name: {"run": RUN, "exit_status": 0},
+    "run.list": lambda name: {"integration": name},
+    "alert.list": lambda name: {},
     "audit.list": lambda name: {"integration": name},
 }
-# Refused for everybody, for a reason of its own: there is no challenge here, no such grant.
-ALWAYS_REFUSED = {"session.prove": "denied", "grant.remove": "not_found"}
+# Refused for everybody, for a reason of its own: there is no challenge here, no such grant, nothing staged, no such run.
+ALWAYS_REFUSED = {
+    "session.prove": "denied",
+    "grant.remove": "not_found",
+    "secret.promote": "not_found",
+    "secret.rollback": "not_found",
+    "secret.record_test": "denied",
+    "holder.release": "denied",
+    "run.end": "denied",
+}
 ANYONE = {"hello", "schema", "whoami", "status", "session.prove"}
 
 suite = Suite()

@@ -1,0 +1,228 @@
+/*
+ * holder.list and holder.release; and what other requests tell of holders.
+ */
+#include "holders.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "users.h"
+
+enum { HOLDERS_LISTED = 1000 };
+
+/* ---- one entry ---- */
+
+static const char *kind_of(const struct holder_view *view)
+{
+	if (view->unit != NULL)
+		return "unit";
+	return view->holding->holder->state == HOLDER_UNKNOWN ? "unknown" : "process";
+}
+
+static const char *text_or_null(const char *text)
+{
+	return text[0] != '\0' ? text : NULL;
+}
+
+static void write_process(struct json_writer *w, const struct holding *holding)
+{
+	const struct holder *holder = holding->holder;
+	char user[USER_NAME_BYTES] = "";
+	char exe[PROCESS_EXE_BYTES] = "";
+
+	users_name(holder->uid, user);
+	/* A process can become another program: what it is now says more than what it was. */
+	if (holder->state == HOLDER_LIVES)
+		process_exe(holder->pid, exe);
+	if (holder->pid != 0)
+		json_put_integer(w, "pid", holder->pid);
+	else
+		json_put_string(w, "pid", NULL);
+	json_put_integer(w, "uid", holder->uid);
+	json_put_string(w, "user", user);
+	json_put_string(w, "exe", text_or_null(exe[0] != '\0' ? exe : holder->exe));
+	json_put_string(w, "unit", text_or_null(holder->unit));
+	json_put_string(w, "invocation", text_or_null(holder->invocation));
+	json_put_time(w, "since", holding->given_ms);
+	json_put_string(w, "run", holding->run);
+	json_put_bool(w, "staged", holding->is_staged);
+}
+
+static void write_unit(struct json_writer *w, const struct unit_holding *unit)
+{
+	static const char *const not_told[] = {"pid", "uid", "user", "exe"};
+
+	for (size_t i = 0; i < sizeof(not_told) / sizeof(not_told[0]); i++)
+		json_put_string(w, not_told[i], NULL);
+	json_put_string(w, "unit", unit->unit);
+	json_put_string(w, "invocation", text_or_null(unit->invocation));
+	json_put_time(w, "since", unit->given_ms);
+	json_put_string(w, "run", NULL);
+	json_put_bool(w, "staged", false);
+}
+
+void holders_write(struct json_writer *w, const struct holder_view *view)
+{
+	json_begin_object(w);
+	json_put_string(w, "integration", view->integration);
+	json_put_string(w, "key", view->version->key);
+	json_put_integer(w, "version", (int64_t)view->version->version);
+	json_put_string(w, "holder", kind_of(view));
+	if (view->unit != NULL)
+		write_unit(w, view->unit);
+	else
+		write_process(w, view->holding);
+	json_end_object(w);
+}
+
+/* ---- holder.list ---- */
+
+struct listing {
+	struct holder_view *views;
+	size_t count;
+	size_t cap;
+};
+
+static enum err on_listed(void *arg, const struct holder_view *view)
+{
+	struct listing *listing = arg;
+
+	if (listing->count < listing->cap)
+		listing->views[listing->count++] = *view;
+	return OK;
+}
+
+static int64_t since_of(const struct holder_view *view)
+{
+	return view->unit != NULL ? view->unit->given_ms : view->holding->given_ms;
+}
+
+static int compare(const void *a, const void *b)
+{
+	const struct holder_view *left = a;
+	const struct holder_view *right = b;
+	int order = strcmp(left->integration, right->integration);
+
+	if (order == 0)
+		order = strcmp(left->version->key, right->version->key);
+	if (order == 0)
+		order = (left->version->version > right->version->version) -
+			(left->version->version < right->version->version);
+	return order != 0 ? order : (since_of(left) > since_of(right)) - (since_of(left) < since_of(right));
+}
+
+static void free_views(struct holder_view **views)
+{
+	free(*views);
+}
+
+static enum err write_list(struct call *call, const struct holder_filter *filter)
+{
+	size_t all = holders_count(call->core, filter);
+	__attribute__((cleanup(free_views))) struct holder_view *views = calloc(all + 1, sizeof(*views));
+	struct listing listing = {.views = views, .cap = all};
+
+	if (views == NULL)
+		return ERR_INTERNAL;
+
+	enum err err = holders_each(call->core, filter, on_listed, &listing);
+
+	qsort(views, listing.count, sizeof(*views), compare);
+	json_begin_object(&call->w);
+	json_key(&call->w, "holders");
+	json_begin_array(&call->w);
+	for (size_t i = 0; i < listing.count && i < HOLDERS_LISTED; i++)
+		holders_write(&call->w, &views[i]);
+	json_end_array(&call->w);
+	json_put_bool(&call->w, "more", listing.count > HOLDERS_LISTED);
+	json_end_object(&call->w);
+	return err;
+}
+
+enum err handle_holder_list(struct call *call)
+{
+	struct integration integration = {0};
+	struct holder_filter filter = {0};
+	char key[KEY_BYTES_MAX + 1] = "";
+
+	if (request_text(call->request, FIELD_KEY, key, sizeof(key)))
+		filter.key = key;
+	if (filter.key != NULL && !request_has(call->request, FIELD_INTEGRATION))
+		return call_refuse(call, ERR_BAD_PARAMS, "key without integration", "key needs integration");
+	if (request_has(call->request, FIELD_INTEGRATION)) {
+		enum err err = integration_find(call, FIELD_INTEGRATION, &integration);
+
+		if (err != OK)
+			return err;
+		filter.integration_id = integration.id;
+	}
+	return write_list(call, &filter);
+}
+
+/* ---- holder.release ---- */
+
+struct releasing {
+	struct call *call;
+	struct holder *holder;
+};
+
+static enum err release(struct call *call, struct holder *holder, const struct store_run *run)
+{
+	struct holding *holding = holding_same(holder, run);
+	bool is_first = holding != NULL && holding->run_no == run->no;
+	bool is_last = holding != NULL && holding->runs == 1;
+	struct store_run released = {.no = run->no,
+		.state = RUN_RELEASED,
+		.is_repeated = run->is_repeated,
+		.end_ms = call->now_ms,
+		.end_status = run->end_status};
+
+	if (holding == NULL || (is_first && holding->is_first_released))
+		return OK; /* released already */
+
+	enum err err = holders_release(call, holding, run->no);
+
+	/* The first run's row stands for all of them until the last one is released. */
+	if (err == OK && (!is_first || is_last))
+		err = store_run_set(call->core->store, &released);
+	if (err == OK && is_last && !is_first) {
+		released.no = holding->run_no;
+		released.is_repeated = true;
+		err = store_run_set(call->core->store, &released);
+	}
+	if (err == OK && is_last)
+		holder_units_leave(call->core, holding, true);
+	return err;
+}
+
+static enum err on_own_run(void *arg, const struct store_run *run)
+{
+	struct releasing *releasing = arg;
+	struct call *call = releasing->call;
+
+	memcpy(call->record.run, run->id, sizeof(call->record.run));
+	if (!holder_has_run(releasing->holder, run))
+		return call_refuse(call, ERR_DENIED, "the run is another process's", NULL); /* P2 */
+	if (run->state == RUN_RELEASED)
+		return OK;
+	return release(call, releasing->holder, run);
+}
+
+enum err handle_holder_release(struct call *call)
+{
+	struct releasing releasing = {call, holders_of_caller(call->core, call->who)};
+	char id[RUN_ID_BYTES + 1] = "";
+
+	request_text(call->request, FIELD_RUN, id, sizeof(id));
+
+	enum err err = store_run_get(call->core->store, id, on_own_run, &releasing);
+
+	if (err == ERR_NOT_FOUND)
+		err = call_refuse(call, ERR_DENIED, "no such run", NULL); /* P2 */
+	if (err != OK)
+		return err;
+	json_begin_object(&call->w);
+	json_put_string(&call->w, "run", id);
+	json_end_object(&call->w);
+	return OK;
+}

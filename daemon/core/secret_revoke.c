@@ -1,0 +1,147 @@
+/*
+ * secret.revoke: the end of a version.  Its ciphertext is destroyed (P10), and only when nobody may hold it any more,
+ * unless the caller insists; then the record names whom it went over.
+ */
+#include "secret_rows.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "backups.h"
+#include "holders.h"
+#include "watches.h"
+
+enum { HOLDERS_TOLD = 16 };
+
+struct telling {
+	struct call *call;
+	struct json_writer w;
+	size_t count;
+};
+
+static enum err on_holder(void *arg, const struct holder_view *view)
+{
+	struct telling *telling = arg;
+
+	if (telling->count++ < HOLDERS_TOLD)
+		holders_write(&telling->w, view);
+	return OK;
+}
+
+static enum err refuse_in_use(struct call *call, const struct holder_filter *filter)
+{
+	struct telling telling = {.call = call, .w = json_writer(&call->error_data)};
+	const char *reason = "somebody may hold the version";
+
+	buf_append_string(&call->error_data, "\"holders\":");
+	json_begin_array(&telling.w);
+
+	enum err err = holders_each(call->core, filter, on_holder, &telling);
+
+	json_end_array(&telling.w);
+	if (err != OK)
+		return err;
+	buf_append_string(&call->error_data, ",\"holder_count\":");
+	telling.w = json_writer(&call->error_data);
+	json_write_integer(&telling.w, (int64_t)telling.count);
+	snprintf(call->detail_store, sizeof(call->detail_store),
+		"%zu holder%s; coffer holders lists them, --when-drained waits for them, --force goes ahead",
+		telling.count, telling.count == 1 ? "" : "s");
+	return call_refuse(call, ERR_IN_USE, reason, call->detail_store);
+}
+
+/* For the record of a forced revoke. */
+static enum err on_gone_over(void *arg, const struct holder_view *view)
+{
+	struct call *call = arg;
+
+	if (view->unit != NULL)
+		call_subject(call, "unit=%s", view->unit->unit);
+	else if (view->holding->holder->unit[0] != '\0')
+		call_subject(call, "pid=%d/%s", (int)view->holding->holder->pid, view->holding->holder->unit);
+	else
+		call_subject(
+			call, "pid=%d/uid=%u", (int)view->holding->holder->pid, view->holding->holder->uid);
+	return OK;
+}
+
+static enum err check_free(
+	struct call *call, const struct integration *integration, const struct version_facts *version)
+{
+	struct holder_filter filter = {.integration_id = integration->id,
+		.key = call->record.key,
+		.version = version->version,
+		.is_processes_only = request_flag(call->request, FIELD_PROCESSES_ONLY)};
+
+	if (request_flag(call->request, FIELD_FORCE)) {
+		filter.is_processes_only = false;
+		call_detail(call, "forced");
+		return holders_each(call->core, &filter, on_gone_over, call);
+	}
+	if (version->state == VERSION_CURRENT)
+		return call_refuse(call, ERR_IN_USE, "the version is current",
+			"it is the current version; put or promote another one first, or use force");
+	if (holders_count(call->core, &filter) > 0)
+		return refuse_in_use(call, &filter);
+	if (filter.is_processes_only)
+		call_detail(call, "processes only");
+	return OK;
+}
+
+static void write_backups(struct call *call, const struct version_facts *version)
+{
+	struct backup *backups = arena_alloc(&call->core->arena, BACKUPS_MAX * sizeof(*backups));
+	size_t count = backups == NULL || call->core->backup_dir == NULL
+			       ? 0
+			       : backups_since(call->core->backup_dir, version->created_ms, backups);
+
+	json_key(&call->w, "backups");
+	json_begin_array(&call->w);
+	for (size_t i = 0; i < count; i++)
+		if (gate_is_utf8(backups[i].name, strlen(backups[i].name)))
+			json_write_string(&call->w, backups[i].name);
+	json_end_array(&call->w);
+}
+
+static enum err end_version(
+	struct call *call, const struct integration *integration, const struct version_facts *version)
+{
+	enum err err = check_free(call, integration, version);
+
+	if (err == OK)
+		err = store_version_shred(call->core->store, integration->id, call->record.key,
+			version->version, call->now_ms); /* P10 */
+	if (err == OK && version->state == VERSION_CURRENT)
+		err = watches_note(call, integration, version->version, VERSION_REVOKED);
+	return err == OK ? holders_forget_revoked(call, integration) : err;
+}
+
+enum err handle_secret_revoke(struct call *call)
+{
+	struct integration integration = {0};
+	struct secret_row secret = {0};
+	struct version_survey survey = {0};
+	const struct version_facts *version = &survey.wanted;
+	enum err err = secrets_find(call, &integration, &secret);
+
+	call->record.version = (uint64_t)request_count(call->request, FIELD_VERSION, 0);
+	if (err == OK)
+		err = secrets_check_expected(call, &secret);
+	if (err == OK)
+		err = secrets_survey(call, integration.id, &survey);
+	if (err == OK && version->version == 0)
+		err = call_refuse(call, ERR_NOT_FOUND, "no such version",
+			"the key has no such version; see coffer secret show");
+	if (err == OK && version->state != VERSION_REVOKED)
+		err = end_version(call, &integration, version);
+	if (err != OK)
+		return err;
+	call->must_checkpoint = true; /* P10 */
+	json_begin_object(&call->w);
+	secrets_write_state(call, secret.row.key, version->version, VERSION_REVOKED);
+	json_put_string(&call->w, "issuer", secret.row.issuer);
+	json_put_string(&call->w, "issuer_ref", version->issuer_ref);
+	write_backups(call, version);
+	json_end_object(&call->w);
+	return OK;
+}
