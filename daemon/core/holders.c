@@ -133,7 +133,7 @@ static void give_share(struct holders *holders, uint32_t uid)
 static bool has_room(const struct core *core, uint32_t uid)
 {
 	const struct uid_share *share = find_share(core->holders, uid);
-	size_t most = (size_t)core->limits->holders;
+	size_t most = (size_t)config_within_descriptors(core->limits).holders;
 
 	return core->holders->count < most && (share == NULL || share->count < most / 4);
 }

@@ -7,7 +7,6 @@
 
 #include <stddef.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 
 #include "acceptor.h"
 #include "clock.h"
@@ -17,8 +16,6 @@
 
 enum {
 	SWEEP_MS = 250,
-	DESCRIPTORS_KEPT = 64, /* for the store, its backups, the log */
-	DESCRIPTORS_EACH = 2, /* a connection's socket and its pidfd */
 };
 
 struct server {
@@ -150,20 +147,11 @@ void server_free(struct server *server)
 /* More connections than there are descriptors would cost the store its own. */
 static struct config_limits what_descriptors_allow(const struct config_limits *limits)
 {
-	struct config_limits allowed = *limits;
-	struct rlimit files = {0};
+	struct config_limits allowed = config_within_descriptors(limits);
 
-	if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur > INT32_MAX)
-		return allowed;
-
-	int64_t room = ((int64_t)files.rlim_cur - DESCRIPTORS_KEPT) / DESCRIPTORS_EACH;
-
-	if (allowed.connections > room) {
-		allowed.connections = room > 1 ? room : 1;
-		log_warning("RLIMIT_NOFILE is %lld: at most %lld connections instead of %lld",
-			(long long)files.rlim_cur, (long long)allowed.connections,
-			(long long)limits->connections);
-	}
+	if (allowed.connections < limits->connections)
+		log_warning("RLIMIT_NOFILE is too low: at most %lld connections instead of %lld",
+			(long long)allowed.connections, (long long)limits->connections);
 	return allowed;
 }
 

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "config_file.h"
 #include "config_value.h"
@@ -242,4 +243,26 @@ enum err config_default_path(bool user, char out[CONFIG_PATH_BYTES])
 		return ERR_CONFIG;
 	memcpy(out, path, (size_t)len + 1);
 	return OK;
+}
+
+struct config_limits config_within_descriptors(const struct config_limits *limits)
+{
+	enum { KEPT = 64, EACH_CONNECTION = 2, SHARE_OF_HOLDERS = 3 };
+	struct config_limits allowed = *limits;
+	struct rlimit files = {0};
+
+	if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur > INT32_MAX)
+		return allowed;
+
+	int64_t room = (int64_t)files.rlim_cur - KEPT;
+
+	if (allowed.holders > room / SHARE_OF_HOLDERS)
+		allowed.holders = room / SHARE_OF_HOLDERS;
+	if (allowed.connections > (room - allowed.holders) / EACH_CONNECTION)
+		allowed.connections = (room - allowed.holders) / EACH_CONNECTION;
+	if (allowed.connections < 1)
+		allowed.connections = 1;
+	if (allowed.holders < 1)
+		allowed.holders = 1;
+	return allowed;
 }

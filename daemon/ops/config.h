@@ -54,6 +54,12 @@ void config_free(struct config *config);
 bool config_vault_differs(
 	const struct config *config, const struct config *other, char names_out[CONFIG_ERROR_BYTES]);
 
+/*
+ * The limits as far as descriptors (RLIMIT_NOFILE) allow them: a connection takes two, a live holder one, and the store
+ * keeps some.  Holders get at most a third of what there is, so that neither can lock the other out.
+ */
+struct config_limits config_within_descriptors(const struct config_limits *limits);
+
 /* Default configuration file: the system's, or with user the one in XDG_CONFIG_HOME. */
 enum err config_default_path(bool user, char out[CONFIG_PATH_BYTES]);
 
