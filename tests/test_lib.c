@@ -733,6 +733,34 @@ START_TEST(lib_asks_for_exactly_what_the_caller_wants)
 }
 END_TEST
 
+/* Programs that were built before the struct had flags still ask for what they asked for then. */
+START_TEST(lib_asks_for_staged_values_where_the_caller_wants_them)
+{
+	static const struct fake_step script[] = {{FAKE_ACCEPT, NULL},
+		{FAKE_READ, "\"id\":1,\"method\":\"env.fetch\",\"params\":{\"staged\":true}}"},
+		{FAKE_SEND, ENV("")}, {FAKE_READ, "\"id\":2,\"method\":\"env.fetch\",\"params\":{}}"},
+		{FAKE_SEND, REFUSAL("2", "denied", "no")}, {FAKE_END, NULL}};
+	struct coffer_fetch_options options = {.size = sizeof(options), .flags = COFFER_STAGED << 1};
+	struct fake_server server = {0};
+	coffer_env *env = NULL;
+
+	fake_start(&server, script);
+
+	coffer *vault = open_at(server.path, 5000);
+
+	ck_assert_int_eq(coffer_fetch(vault, &options, &env), COFFER_UNSUPPORTED);
+	options.flags = COFFER_STAGED;
+	ck_assert_int_eq(coffer_fetch(vault, &options, &env), COFFER_OK);
+	coffer_env_free(env);
+	options.size = offsetof(struct coffer_fetch_options, flags);
+	ck_assert_int_eq(coffer_fetch(vault, &options, &env), COFFER_DENIED);
+	options.size--;
+	ck_assert_int_eq(coffer_fetch(vault, &options, &env), COFFER_USAGE);
+	coffer_close(vault);
+	ck_assert(fake_stop(&server));
+}
+END_TEST
+
 START_TEST(lib_hands_out_the_text_of_a_result)
 {
 	static const struct fake_step script[] = {{FAKE_ACCEPT, NULL},
@@ -751,6 +779,296 @@ START_TEST(lib_hands_out_the_text_of_a_result)
 		coffer_call(vault, "secret.list", "{\"integration\":\"a\"}", 19, &result, &len), COFFER_OK);
 	ck_assert_str_eq(result, "{\"b\":{\"c\":1}}");
 	ck_assert_uint_eq(len, strlen(result));
+	coffer_close(vault);
+	ck_assert(fake_stop(&server));
+}
+END_TEST
+
+/* ---- subscriptions ---- */
+
+#define RUN_ID "01JABCDEFGHJKMNPQRSTVWXYZ0"
+#define WATCH(id) "\"id\":" id ",\"method\":\"env.watch\",\"params\":{}}"
+#define WATCHED(id) REPLY(id, "{\"integration\":\"a\",\"env\":[]}")
+#define CHANGED(version) \
+	"{\"jsonrpc\":\"2.0\",\"method\":\"env.changed\",\"params\":{\"integration\":\"a\"," \
+	"\"changes\":[{\"key\":\"A\",\"version\":" version ",\"state\":\"current\"}]}}\n"
+#define EVENT(method) "{\"jsonrpc\":\"2.0\",\"method\":\"" method "\",\"params\":{\"integration\":\"a\"}}\n"
+
+static int watch(coffer *vault)
+{
+	const char *json = NULL;
+	size_t len = 0;
+	int error = coffer_watch(vault, NULL, &json, &len);
+
+	ck_assert(error != COFFER_OK || strlen(json) == len);
+	return error;
+}
+
+/* What the wait for an event says when this comes behind the answer to env.watch; one event before it is let pass. */
+static int error_of_event(const char *line, enum fake_step_kind how)
+{
+	const struct fake_step script[] = {{FAKE_ACCEPT, NULL}, {FAKE_READ, WATCH("1")},
+		{FAKE_SEND, WATCHED("1")}, {how, line}, {FAKE_END, NULL}};
+	struct fake_server server = {0};
+	enum coffer_event event = 0;
+
+	fake_start(&server, script);
+
+	coffer *vault = open_at(server.path, 5000);
+
+	ck_assert_int_eq(watch(vault), COFFER_OK);
+
+	int error = coffer_watch_next(vault, 5000, &event, NULL, NULL);
+
+	if (error != COFFER_OK)
+		ck_assert_int_eq(coffer_watch_fd(vault), -1);
+	coffer_close(vault);
+	ck_assert(fake_stop(&server));
+	return error;
+}
+
+START_TEST(lib_waits_for_no_event_without_a_subscription)
+{
+	static const struct fake_step script[] = {{FAKE_ACCEPT, NULL}, {FAKE_READ, WATCH("1")},
+		{FAKE_SEND, REFUSAL("1", "denied", "no") CHANGED("4")}, {FAKE_CLOSE, NULL},
+		{FAKE_ACCEPT, NULL}, {FAKE_READ, "whoami"}, {FAKE_SEND, REPLY("2", "{}")}, {FAKE_END, NULL}};
+	struct fake_server server = {0};
+	enum coffer_event event = 0;
+	const char *json = NULL;
+	size_t len = 0;
+
+	fake_start(&server, script);
+
+	coffer *vault = open_at(server.path, 5000);
+
+	ck_assert_int_eq(coffer_watch_next(NULL, 0, &event, NULL, NULL), COFFER_USAGE);
+	ck_assert_int_eq(coffer_watch(vault, NULL, NULL, &len), COFFER_USAGE);
+	ck_assert_int_eq(coffer_watch(vault, "no\nname", &json, &len), COFFER_BAD_NAME);
+	ck_assert_int_eq(coffer_watch_next(vault, 0, &event, NULL, NULL), COFFER_USAGE);
+	ck_assert_int_eq(watch(vault), COFFER_DENIED);
+	ck_assert_int_eq(coffer_watch_next(vault, 0, &event, NULL, NULL), COFFER_USAGE);
+	/* What followed the refusal is not taken for an answer. */
+	ck_assert_int_eq(ask(vault), COFFER_OK);
+	ck_assert_int_eq(coffer_watch_next(vault, 0, &event, NULL, NULL), COFFER_USAGE);
+	ck_assert_int_eq(coffer_watch_fd(vault), -1);
+	ck_assert_int_eq(coffer_watch_fd(NULL), -1);
+	coffer_close(vault);
+	ck_assert(fake_stop(&server));
+}
+END_TEST
+
+START_TEST(lib_refuses_an_event_that_is_not_understood)
+{
+	static const char *const lines[] = {
+		"\n",
+		"garbage\n",
+		"{\"jsonrpc\":\"2.0\"}\n",
+		"{\"jsonrpc\":\"2.0\",\"method\":7,\"params\":{}}\n",
+		"{\"jsonrpc\":\"2.0\",\"method\":\"env.changed\"}\n",
+		"{\"jsonrpc\":\"2.0\",\"method\":\"env.changed\",\"params\":[]}\n",
+		"{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"env.changed\",\"params\":{}}\n",
+		REPLY("1", "{}"),
+		"{\"jsonrpc\":\"2.0\",\"meth",
+	};
+	static char piece[65536];
+
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
+		ck_assert_msg(
+			error_of_event(lines[i], FAKE_SEND) == COFFER_PROTOCOL, "believed: %s", lines[i]);
+	memset(piece, ' ', sizeof(piece) - 1);
+	ck_assert_int_eq(error_of_event(piece, FAKE_FLOOD), COFFER_PROTOCOL);
+	ck_assert_int_eq(error_of_event("", FAKE_SEND), COFFER_UNREACHABLE);
+	ck_assert_int_eq(error_of_event(CHANGED("4"), FAKE_DRIP), COFFER_OK);
+}
+END_TEST
+
+/* Whatever the pieces in which the lines arrive: all with the answer, or byte by byte. */
+START_TEST(lib_hands_out_every_event_behind_the_answer)
+{
+	static const char lines[] =
+		WATCHED("1") CHANGED("4") EVENT("of.tomorrow") CHANGED("5") EVENT("watch.overflow");
+	static const enum fake_step_kind ways[] = {FAKE_SEND, FAKE_DRIP};
+
+	for (size_t i = 0; i < 2; i++) {
+		const struct fake_step script[] = {{FAKE_ACCEPT, NULL}, {FAKE_READ, WATCH("1")},
+			{ways[i], lines}, {FAKE_HANG, NULL}, {FAKE_END, NULL}};
+		struct fake_server server = {0};
+		enum coffer_event event = 0;
+		const char *json = NULL;
+		size_t len = 0;
+
+		fake_start(&server, script);
+
+		coffer *vault = open_at(server.path, 5000);
+
+		ck_assert_int_eq(coffer_watch(vault, NULL, &json, &len), COFFER_OK);
+		ck_assert_str_eq(json, "{\"integration\":\"a\",\"env\":[]}");
+		for (int version = 4; version <= 5; version++) {
+			char expected[16] = "";
+
+			snprintf(expected, sizeof(expected), "\"version\":%d,", version);
+			ck_assert_int_eq(coffer_watch_next(vault, 5000, &event, &json, &len), COFFER_OK);
+			ck_assert_int_eq(event, COFFER_EVENT_CHANGED);
+			ck_assert_ptr_nonnull(strstr(json, expected));
+			ck_assert_uint_eq(strlen(json), len);
+		}
+		ck_assert_int_eq(coffer_watch_next(vault, -1, &event, NULL, NULL), COFFER_OK);
+		ck_assert_int_eq(event, COFFER_EVENT_OVERFLOW);
+		ck_assert_int_eq(coffer_watch_next(vault, 0, NULL, NULL, NULL), COFFER_TIMEOUT);
+		ck_assert_int_ge(coffer_watch_fd(vault), 0);
+		coffer_close(vault);
+		ck_assert(fake_stop(&server));
+	}
+}
+END_TEST
+
+/* The descriptor tells when, and half an event is not lost while the rest is on its way. */
+START_TEST(lib_keeps_half_an_event_until_the_rest_comes)
+{
+	struct place place = make_place();
+	int listener = bind_socket(place.path);
+	coffer *vault = open_at(place.path, 5000);
+	static const char answer[] = WATCHED("1");
+	static const char line[] = CHANGED("4");
+	char request[512] = "";
+	enum coffer_event event = 0;
+	pid_t child = fork();
+
+	if (child == 0) {
+		int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+
+		for (size_t at = 0; recv(fd, request, sizeof(request), 0) > 0; at += 50) {
+			size_t left = at < sizeof(line) - 1 ? sizeof(line) - 1 - at : 0;
+
+			if (at == 0)
+				send(fd, answer, sizeof(answer) - 1, MSG_NOSIGNAL);
+			send(fd, line + at, left < 50 ? left : 50, MSG_NOSIGNAL);
+		}
+		_exit(0);
+	}
+	ck_assert_int_eq(watch(vault), COFFER_OK);
+
+	int error = COFFER_TIMEOUT;
+
+	for (int pieces = 0; error == COFFER_TIMEOUT; pieces++) {
+		struct pollfd poll_fd = {.fd = coffer_watch_fd(vault), .events = POLLIN};
+
+		ck_assert_int_lt(pieces, 10);
+		ck_assert_int_eq(poll(&poll_fd, 1, pieces == 0 ? 0 : 5000),
+			pieces == 0 ? poll_fd.revents / POLLIN : 1);
+		error = coffer_watch_next(vault, 0, &event, NULL, NULL);
+		ck_assert_int_eq(send(coffer_watch_fd(vault), "x", 1, MSG_NOSIGNAL), 1);
+	}
+	ck_assert_int_eq(error, COFFER_OK);
+	ck_assert_int_eq(event, COFFER_EVENT_CHANGED);
+	coffer_close(vault);
+	ck_assert_int_eq(waitpid(child, NULL, 0), child);
+	close(listener);
+	remove_place(&place);
+}
+END_TEST
+
+START_TEST(lib_ends_the_subscription_with_the_right)
+{
+	static const struct fake_step script[] = {{FAKE_ACCEPT, NULL}, {FAKE_READ, WATCH("1")},
+		{FAKE_SEND, WATCHED("1") EVENT("watch.ended")}, {FAKE_HANG, NULL}, {FAKE_END, NULL}};
+	struct fake_server server = {0};
+	enum coffer_event event = 0;
+	const char *json = NULL;
+	size_t len = 0;
+
+	fake_start(&server, script);
+
+	coffer *vault = open_at(server.path, 5000);
+
+	ck_assert_int_eq(watch(vault), COFFER_OK);
+	ck_assert_int_eq(coffer_watch_next(vault, 5000, &event, &json, &len), COFFER_OK);
+	ck_assert_int_eq(event, COFFER_EVENT_ENDED);
+	ck_assert_str_eq(json, "{\"integration\":\"a\"}");
+	ck_assert_int_eq(coffer_watch_fd(vault), -1);
+	ck_assert_int_eq(coffer_watch_next(vault, 5000, &event, NULL, NULL), COFFER_USAGE);
+	coffer_close(vault);
+	ck_assert(fake_stop(&server));
+}
+END_TEST
+
+START_TEST(lib_ends_the_subscription_with_every_other_call)
+{
+	static const struct fake_step script[] = {{FAKE_ACCEPT, NULL}, {FAKE_READ, WATCH("1")},
+		{FAKE_SEND, WATCHED("1") CHANGED("4")}, {FAKE_HANG, NULL}, {FAKE_CLOSE, NULL},
+		{FAKE_ACCEPT, NULL}, {FAKE_READ, "whoami"}, {FAKE_SEND, REPLY("2", "{}")},
+		{FAKE_READ, WATCH("3")}, {FAKE_SEND, WATCHED("3")}, {FAKE_HANG, NULL}, {FAKE_CLOSE, NULL},
+		{FAKE_ACCEPT, NULL}, {FAKE_READ, WATCH("4")}, {FAKE_SEND, WATCHED("4")}, {FAKE_HANG, NULL},
+		{FAKE_END, NULL}};
+	struct fake_server server = {0};
+	enum coffer_event event = 0;
+
+	fake_start(&server, script);
+
+	coffer *vault = open_at(server.path, 5000);
+
+	ck_assert_int_eq(watch(vault), COFFER_OK);
+	ck_assert_int_eq(ask(vault), COFFER_OK);
+	ck_assert_int_eq(coffer_watch_fd(vault), -1);
+	ck_assert_int_eq(coffer_watch_next(vault, 0, &event, NULL, NULL), COFFER_USAGE);
+	ck_assert_int_eq(watch(vault), COFFER_OK);
+	ck_assert_int_eq(watch(vault), COFFER_OK);
+	ck_assert_int_eq(coffer_watch_next(vault, 0, &event, NULL, NULL), COFFER_TIMEOUT);
+	coffer_close(vault);
+	ck_assert(fake_stop(&server));
+}
+END_TEST
+
+/* P9: the events are the parent's; a child that read some would take them from it. */
+START_TEST(lib_leaves_the_subscription_to_the_parent)
+{
+	static const struct fake_step script[] = {{FAKE_ACCEPT, NULL}, {FAKE_READ, WATCH("1")},
+		{FAKE_SEND, WATCHED("1") CHANGED("4") CHANGED("5")}, {FAKE_HANG, NULL}, {FAKE_END, NULL}};
+	struct fake_server server = {0};
+	enum coffer_event event = 0;
+	int status = 0;
+
+	fake_start(&server, script);
+
+	coffer *vault = open_at(server.path, 5000);
+
+	ck_assert_int_eq(watch(vault), COFFER_OK);
+
+	pid_t child = fork();
+
+	if (child == 0)
+		_exit(coffer_watch_fd(vault) == -1 &&
+					coffer_watch_next(vault, 5000, &event, NULL, NULL) == COFFER_USAGE
+				? 0
+				: 1);
+	ck_assert_int_eq(waitpid(child, &status, 0), child);
+	ck_assert_int_eq(status, 0);
+	for (int i = 0; i < 2; i++)
+		ck_assert_int_eq(coffer_watch_next(vault, 5000, &event, NULL, NULL), COFFER_OK);
+	coffer_close(vault);
+	ck_assert(fake_stop(&server));
+}
+END_TEST
+
+START_TEST(lib_releases_runs_by_their_id)
+{
+	static const char *const bad[] = {"", "01JRUN", RUN_ID "0", "01JABCDEFGHJKMNPQRSTVWX\"},"};
+	static const struct fake_step script[] = {{FAKE_ACCEPT, NULL},
+		{FAKE_READ, "\"method\":\"holder.release\",\"params\":{\"run\":\"" RUN_ID "\"}}"},
+		{FAKE_SEND, REFUSAL("1", "denied", "no")}, {FAKE_READ, "\"id\":2,"},
+		{FAKE_SEND, REPLY("2", "{\"run\":\"" RUN_ID "\"}")}, {FAKE_END, NULL}};
+	struct fake_server server = {0};
+
+	fake_start(&server, script);
+
+	coffer *vault = open_at(server.path, 5000);
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		ck_assert_int_eq(coffer_release(vault, bad[i]), COFFER_USAGE);
+	ck_assert_int_eq(coffer_release(vault, NULL), COFFER_USAGE);
+	ck_assert_int_eq(coffer_release(NULL, RUN_ID), COFFER_USAGE);
+	ck_assert_int_eq(coffer_release(vault, RUN_ID), COFFER_DENIED);
+	ck_assert_int_eq(coffer_release(vault, RUN_ID), COFFER_OK);
 	coffer_close(vault);
 	ck_assert(fake_stop(&server));
 }
@@ -1180,9 +1498,13 @@ UNIT_MAIN("lib", lib_refuses_a_directory_that_others_may_write_to,
 	lib_keeps_clear_of_the_standard_descriptors, lib_goes_on_after_signals_and_partial_writes,
 	lib_refuses_requests_that_would_not_be_one_line, lib_refuses_a_line_over_the_limit_before_it_is_sent,
 	lib_refuses_options_that_it_does_not_know, lib_refuses_names_that_break_the_rules_before_it_asks,
-	lib_asks_for_exactly_what_the_caller_wants, lib_hands_out_the_text_of_a_result,
-	lib_decodes_values_and_sorts_them_by_name, lib_sets_the_environment_as_told,
-	lib_takes_answers_of_every_size, lib_keeps_values_in_memory_that_is_locked_and_not_dumped,
-	lib_works_where_no_memory_may_be_locked, lib_tells_a_forked_child_that_values_are_not_inherited,
-	lib_leaves_no_copy_of_a_value_behind, lib_survives_the_failure_of_any_allocation,
-	lib_finds_its_socket_by_the_environment)
+	lib_asks_for_exactly_what_the_caller_wants, lib_asks_for_staged_values_where_the_caller_wants_them,
+	lib_hands_out_the_text_of_a_result, lib_waits_for_no_event_without_a_subscription,
+	lib_refuses_an_event_that_is_not_understood, lib_hands_out_every_event_behind_the_answer,
+	lib_keeps_half_an_event_until_the_rest_comes, lib_ends_the_subscription_with_the_right,
+	lib_ends_the_subscription_with_every_other_call, lib_leaves_the_subscription_to_the_parent,
+	lib_releases_runs_by_their_id, lib_decodes_values_and_sorts_them_by_name,
+	lib_sets_the_environment_as_told, lib_takes_answers_of_every_size,
+	lib_keeps_values_in_memory_that_is_locked_and_not_dumped, lib_works_where_no_memory_may_be_locked,
+	lib_tells_a_forked_child_that_values_are_not_inherited, lib_leaves_no_copy_of_a_value_behind,
+	lib_survives_the_failure_of_any_allocation, lib_finds_its_socket_by_the_environment)

@@ -163,6 +163,9 @@ void channel_close(struct channel *channel)
 	if (channel->fd >= 0)
 		close(channel->fd);
 	channel->fd = -1;
+	channel->has_events = false;
+	locked_unmap(&channel->rest);
+	channel->rest_len = 0;
 }
 
 /* Drops the first sent bytes from the pieces; returns how many pieces are behind us. */
@@ -259,27 +262,68 @@ static enum err receive_some(struct channel *channel, struct locked *memory, siz
 	return err;
 }
 
+/* Keeps what lies behind the first used bytes for the next line. */
+static enum err keep_rest(struct channel *channel, const struct locked *memory, size_t used, size_t len)
+{
+	struct locked rest = {0};
+
+	if (used == len)
+		return OK;
+	if (locked_map(len - used, true, &rest) != OK)
+		return fail(channel, ERR_INTERNAL, "out of memory");
+	memcpy(rest.bytes, memory->bytes + used, len - used);
+	channel->rest = rest;
+	channel->rest_len = len - used;
+	return OK;
+}
+
+/* The other way round: the rest becomes the beginning of memory. */
+static size_t take_rest(struct channel *channel, struct locked *memory)
+{
+	size_t len = channel->rest_len;
+
+	if (len > 0)
+		*memory = channel->rest;
+	channel->rest = (struct locked){0};
+	channel->rest_len = 0;
+	return len;
+}
+
+/* Nothing of a line is lost because a wait ended in its middle. */
+static enum err put_back(struct channel *channel, struct locked *memory, size_t len, enum err err)
+{
+	if (err != ERR_TIMEOUT || !channel->has_events || len == 0)
+		return err;
+	channel->rest = *memory;
+	channel->rest_len = len;
+	*memory = (struct locked){0};
+	return err;
+}
+
+static enum err end_line(struct channel *channel, const struct locked *memory, size_t line_len, size_t len)
+{
+	if (line_len + 1 != len && !channel->has_events)
+		return fail(channel, ERR_PROTOCOL, "something follows the answer");
+	/* A whole answer came, whatever became of the request's last bytes. */
+	channel->is_unread = false;
+	return keep_rest(channel, memory, line_len + 1, len);
+}
+
 enum err channel_receive(struct channel *channel, struct locked *memory, size_t *len_out, int64_t deadline_ms)
 {
-	size_t len = 0;
+	size_t len = take_rest(channel, memory);
+	size_t scanned = 0;
 
 	for (;;) {
-		size_t scanned = len;
-		size_t line_len = 0;
-		enum err err = receive_some(channel, memory, &len, deadline_ms);
+		enum err err = frame_cut((const char *)memory->bytes, len, scanned, REPLY_BYTES_MAX, len_out);
 
-		if (err != OK)
-			return err;
-		err = frame_cut((const char *)memory->bytes, len, scanned, REPLY_BYTES_MAX, &line_len);
-		if (err == ERR_NOT_FOUND)
-			continue;
-		if (err != OK)
+		if (err == OK)
+			return end_line(channel, memory, *len_out, len);
+		if (err != ERR_NOT_FOUND)
 			return fail(channel, ERR_PROTOCOL, "the answer is too long");
-		if (line_len + 1 != len)
-			return fail(channel, ERR_PROTOCOL, "something follows the answer");
-		/* A whole answer came, whatever became of the request's last bytes. */
-		channel->is_unread = false;
-		*len_out = line_len;
-		return OK;
+		scanned = len;
+		err = receive_some(channel, memory, &len, deadline_ms);
+		if (err != OK)
+			return put_back(channel, memory, len, err);
 	}
 }

@@ -22,6 +22,9 @@ struct channel {
 	pid_t owner; /* the process that connected: the only one whom the daemon knows by this connection */
 	bool needs_proof; /* the kernel has no SO_PEERPIDFD: hello and session.prove come first */
 	bool is_unread; /* the daemon closed before it had read the whole of the last line */
+	bool has_events; /* lines may come that nobody asked for: what follows a line is kept, not refused */
+	struct locked rest; /* where has_events: what came behind the last line, the beginning of the next */
+	size_t rest_len;
 	const char *why; /* after an error: a constant sentence */
 };
 
@@ -41,8 +44,9 @@ void channel_close(struct channel *channel);
 enum err channel_send(struct channel *channel, struct iovec *pieces, size_t count, int64_t deadline_ms);
 
 /*
- * Receives one line into memory, which grows as needed and stays the caller's, and writes its length without
- * the newline.  Errors: UNREACHABLE, TIMEOUT, PROTOCOL (cut short, over REPLY_BYTES_MAX, more than one line), INTERNAL.
+ * Receives one line into memory, which is {0} before, grows as needed and is the caller's, and writes the line's
+ * length without the newline.  Errors: UNREACHABLE, TIMEOUT (with has_events a part of a line is kept for the next
+ * call), PROTOCOL (cut short, over REPLY_BYTES_MAX, more than one line without has_events), INTERNAL.
  */
 enum err channel_receive(
 	struct channel *channel, struct locked *memory, size_t *len_out, int64_t deadline_ms);

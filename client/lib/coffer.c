@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "place.h"
+#include "text.h"
 #include "vault.h"
 
 enum { TIMEOUT_MS_DEFAULT = 10000 };
@@ -28,17 +29,24 @@ static bool is_zero(const unsigned char *bytes, size_t len)
 	return true;
 }
 
-enum err vault_copy_options(void *options, size_t size, const void *given)
+enum err vault_copy_options(void *options, size_t size, size_t first_size, const void *given)
 {
 	size_t given_size = 0;
 
 	memcpy(&given_size, given, sizeof(given_size));
-	if (given_size < size)
+	if (given_size < first_size)
 		return ERR_USAGE;
 	if (given_size > size && !is_zero((const unsigned char *)given + size, given_size - size))
 		return ERR_UNSUPPORTED;
-	memcpy(options, given, size);
+	memcpy(options, given, given_size < size ? given_size : size);
 	return OK;
+}
+
+enum err vault_check_integration(struct coffer *vault, const char *integration)
+{
+	if (integration == NULL || text_is_integration_name(integration, strlen(integration)))
+		return OK;
+	return vault_fail(vault, ERR_BAD_NAME, "not the name of an integration");
 }
 
 static enum err set_socket_path(coffer *vault, const struct coffer_options *options)
@@ -57,7 +65,8 @@ static enum err set_socket_path(coffer *vault, const struct coffer_options *opti
 static enum err open_vault(const struct coffer_options *given, coffer **out)
 {
 	struct coffer_options options = {.size = sizeof(options)};
-	enum err err = given != NULL ? vault_copy_options(&options, sizeof(options), given) : OK;
+	enum err err =
+		given != NULL ? vault_copy_options(&options, sizeof(options), sizeof(options), given) : OK;
 
 	if (err != OK)
 		return err;
@@ -92,7 +101,7 @@ void coffer_close(coffer *vault)
 	if (vault == NULL)
 		return;
 	channel_close(&vault->channel);
-	call_clear(vault);
+	answer_clear(vault);
 	free(vault->socket_path);
 	free(vault);
 }
@@ -136,6 +145,17 @@ int64_t coffer_retry_after_ms(const coffer *vault)
 	return vault != NULL ? vault->failure.retry_after_ms : 0;
 }
 
+void vault_show_result(struct coffer *vault, const char **json_out, size_t *len_out)
+{
+	const struct json_token *result = vault->reply.result;
+	char *text = (char *)vault->reply.memory.bytes + result->start;
+
+	/* The line has been read, and at least its own brace follows. */
+	text[result->len] = '\0';
+	*json_out = text;
+	*len_out = result->len;
+}
+
 int coffer_whoami(coffer *vault, const char **json_out, size_t *len_out)
 {
 	return coffer_call(vault, "whoami", NULL, 0, json_out, len_out);
@@ -153,13 +173,7 @@ int coffer_call(coffer *vault, const char *method, const char *params, size_t pa
 	if (err != OK)
 		return err_number(err);
 
-	const struct json_token *result = vault->reply.result;
-	char *text = (char *)vault->reply.memory.bytes + result->start;
-
-	/* The reply has been read, and at least its own brace follows the result. */
-	text[result->len] = '\0';
-	*result_out = text;
-	*len_out = result->len;
+	vault_show_result(vault, result_out, len_out);
 	return COFFER_OK;
 }
 

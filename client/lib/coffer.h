@@ -145,7 +145,11 @@ struct coffer_fetch_options {
 	const char *integration; /* NULL: the only one this process is granted */
 	const char *const *only; /* NULL, or a NULL-terminated list of keys: these and no others */
 	const char *const *optional; /* NULL, or a NULL-terminated list of keys that may be without a value */
+	unsigned flags; /* 0, or COFFER_STAGED */
 };
+
+/* Staged values where there are any, current ones for the other keys: what a test of a new version runs with. */
+#define COFFER_STAGED 1u
 
 /*
  * Fetches the environment that this process is granted; options NULL means all defaults.  The daemon records it.
@@ -190,6 +194,40 @@ COFFER_API int coffer_env_get(const coffer_env *env, const char *name, struct co
  * Errors: COFFER_USAGE, COFFER_INTERNAL (no memory; some may have been set).
  */
 COFFER_API int coffer_env_inject(const coffer_env *env, unsigned flags);
+
+/*
+ * Tells the daemon that this process has wiped what a run of its own gave it (coffer_env_run): it is no holder of
+ * those versions any more.  A program that fetches anew and drops the old values calls it for the old run.
+ * Errors: COFFER_DENIED (not a run of this process), COFFER_USAGE, and those of the connection.
+ */
+COFFER_API int coffer_release(coffer *vault, const char *run);
+
+/*
+ * Subscribes this handle to changes of an integration (NULL: the only one granted); use a handle of its own for it,
+ * because every other call on it ends the subscription by connecting anew.
+ * *json_out gets the current versions, as the JSON text of the result of env.watch (proto/PROTOCOL.md), NUL-terminated, valid until the
+ * next call on the handle: compare them with those fetched, so that no change between the two calls is lost.
+ * Errors: those of coffer_fetch.  Blocks for at most the handle's timeout.
+ */
+COFFER_API int coffer_watch(coffer *vault, const char *integration, const char **json_out, size_t *len_out);
+
+/* The descriptor to wait on for POLLIN before coffer_watch_next, or -1 without a subscription; the library's, never to be closed. */
+COFFER_API int coffer_watch_fd(const coffer *vault);
+
+enum coffer_event {
+	COFFER_EVENT_CHANGED = 1, /* other versions are current now */
+	COFFER_EVENT_OVERFLOW = 2, /* changes were missed: fetch again */
+	COFFER_EVENT_ENDED = 3, /* the right is gone; no more events come */
+};
+
+/*
+ * Waits up to timeout_ms (negative: for ever; 0: not at all) for the next event.  On COFFER_OK *event_out is its kind and
+ * *json_out the JSON text of its params, NUL-terminated, valid until the next call on the handle; both pointers may be NULL.
+ * Errors: COFFER_TIMEOUT (none came; the subscription stands), COFFER_USAGE (no subscription); after any other error the
+ * subscription is gone (COFFER_UNREACHABLE, COFFER_PROTOCOL): subscribe again.
+ */
+COFFER_API int coffer_watch_next(
+	coffer *vault, int timeout_ms, enum coffer_event *event_out, const char **json_out, size_t *len_out);
 
 /*
  * Any method of the protocol, for tools: params is a JSON object's text on one line (NULL: {}), result the text of

@@ -41,15 +41,16 @@ static enum err write_params(
 	struct coffer *vault, const struct coffer_fetch_options *options, struct buf *buf)
 {
 	struct json_writer w = json_writer(buf);
-	const char *integration = options->integration;
+	enum err err = vault_check_integration(vault, options->integration);
 
-	if (integration != NULL && !text_is_integration_name(integration, strlen(integration)))
-		return vault_fail(vault, ERR_BAD_NAME, "not the name of an integration");
+	if (err != OK)
+		return err;
 	json_begin_object(&w);
-	if (integration != NULL)
-		json_put_string(&w, "integration", integration);
-
-	enum err err = write_keys(vault, &w, "only", options->only);
+	if (options->integration != NULL)
+		json_put_string(&w, "integration", options->integration);
+	if ((options->flags & COFFER_STAGED) != 0)
+		json_put_bool(&w, "staged", true);
+	err = write_keys(vault, &w, "only", options->only);
 
 	if (err == OK)
 		err = write_keys(vault, &w, "optional", options->optional);
@@ -74,9 +75,9 @@ struct region {
 static enum err decode_value(
 	const struct json_doc *doc, const struct json_token *entry, char *out, size_t cap, size_t *len_out)
 {
-	const struct json_token *encoding = call_member(doc, entry, "encoding", JSON_STRING);
+	const struct json_token *encoding = answer_member(doc, entry, "encoding", JSON_STRING);
 	size_t len = 0;
-	enum err err = json_text(doc, call_member(doc, entry, "value", JSON_STRING), out, cap, &len);
+	enum err err = json_text(doc, answer_member(doc, entry, "value", JSON_STRING), out, cap, &len);
 
 	if (err == OK && encoding != NULL && json_equals(doc, encoding, "base64")) {
 		err = base64_decode(out, len, (unsigned char *)out, len, &len);
@@ -95,16 +96,16 @@ static enum err decode_entry(
 	struct coffer *vault, const struct json_token *token, struct region *region, struct env_entry *out)
 {
 	const struct json_doc *doc = &vault->reply.doc;
-	const struct json_token *expiry = call_member(doc, token, "expires_at", JSON_STRING);
+	const struct json_token *expiry = answer_member(doc, token, "expires_at", JSON_STRING);
 	int64_t version = 0;
 	size_t name_len = 0;
 
-	if (json_text(doc, call_member(doc, token, "key", JSON_STRING), out->name, sizeof(out->name),
+	if (json_text(doc, answer_member(doc, token, "key", JSON_STRING), out->name, sizeof(out->name),
 		    &name_len) != OK)
 		return misunderstand(vault, "a variable without a name");
 	if (text_check_key(out->name, name_len) != OK)
 		return misunderstand(vault, "a variable of a name that is not allowed");
-	if (json_integer(doc, call_member(doc, token, "version", JSON_INTEGER), &version) != OK ||
+	if (json_integer(doc, answer_member(doc, token, "version", JSON_INTEGER), &version) != OK ||
 		version < 0)
 		return misunderstand(vault, "a variable without a version");
 	if (expiry != NULL && !text_time(json_raw(doc, expiry), expiry->len, &out->expires_ms))
@@ -129,7 +130,7 @@ static size_t room_for(const struct json_doc *doc, const struct json_token *list
 	size_t room = 1;
 
 	for (const struct json_token *t = json_first(doc, list); t != NULL; t = json_next(doc, list, t)) {
-		const struct json_token *value = call_member(doc, t, "value", JSON_STRING);
+		const struct json_token *value = answer_member(doc, t, "value", JSON_STRING);
 
 		room += KEY_BYTES_MAX + 2 + (value != NULL ? json_text_len(doc, value) : 0);
 	}
@@ -178,9 +179,9 @@ static enum err decode_env(struct coffer *vault, coffer_env **out)
 	ENV_AUTO env = calloc(1, sizeof(*env));
 	const struct json_doc *doc = &vault->reply.doc;
 	const struct json_token *result = vault->reply.result;
-	const struct json_token *list = call_member(doc, result, "env", JSON_ARRAY);
-	const struct json_token *integration = call_member(doc, result, "integration", JSON_STRING);
-	const struct json_token *run = call_member(doc, result, "run", JSON_STRING);
+	const struct json_token *list = answer_member(doc, result, "env", JSON_ARRAY);
+	const struct json_token *integration = answer_member(doc, result, "integration", JSON_STRING);
+	const struct json_token *run = answer_member(doc, result, "run", JSON_STRING);
 	size_t len = 0;
 
 	if (env == NULL)
@@ -199,20 +200,27 @@ static enum err decode_env(struct coffer *vault, coffer_env **out)
 	return OK;
 }
 
+/* What the struct was before it had flags. */
+enum { FETCH_OPTIONS_BYTES_FIRST = offsetof(struct coffer_fetch_options, flags) };
+
 static enum err fetch(struct coffer *vault, const struct coffer_fetch_options *given, coffer_env **out)
 {
 	BUF_AUTO params = {0};
 	struct coffer_fetch_options options = {.size = sizeof(options)};
-	enum err err = given != NULL ? vault_copy_options(&options, sizeof(options), given) : OK;
+	enum err err = OK;
 
 	vault->failure = (struct failure){0};
+	if (given != NULL)
+		err = vault_copy_options(&options, sizeof(options), FETCH_OPTIONS_BYTES_FIRST, given);
+	if (err == OK && (options.flags & ~COFFER_STAGED) != 0)
+		err = ERR_UNSUPPORTED;
 	if (err == OK)
 		err = write_params(vault, &options, &params);
 	if (err == OK)
 		err = call_method(vault, "env.fetch", params.bytes, params.len);
 	if (err == OK)
 		err = decode_env(vault, out);
-	call_clear(vault);
+	answer_clear(vault);
 	return err;
 }
 
