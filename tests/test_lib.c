@@ -471,6 +471,47 @@ START_TEST(lib_passes_on_the_daemons_sentence_and_pause)
 }
 END_TEST
 
+START_TEST(lib_hands_out_what_came_with_a_refusal_until_the_next_call)
+{
+	static const struct fake_step script[] = {{FAKE_ACCEPT, NULL}, {FAKE_READ, "\"id\":1,"},
+		{FAKE_SEND, REFUSAL("1", "in_use", "no")}, {FAKE_READ, "\"id\":2,"},
+		{FAKE_SEND, "{\"id\":2,\"error\":{\"data\":{\"holders\":[{\"pid\":7}],\"error\":\"in_use\"},"
+			    "\"message\":\"held\"}}\n"},
+		{FAKE_READ, "\"id\":3,"}, {FAKE_SEND, REPLY("3", "{}")}, {FAKE_READ, "\"id\":4,"},
+		{FAKE_SEND, REFUSAL("4", "denied", "no")}, {FAKE_HANG, NULL}, {FAKE_END, NULL}};
+	struct fake_server server = {0};
+	coffer_env *env = NULL;
+	const char *json = NULL;
+	size_t len = 0;
+
+	fake_start(&server, script);
+
+	coffer *vault = open_at(server.path, 5000);
+
+	ck_assert_int_eq(coffer_error_data(vault, &json, &len), COFFER_NOT_FOUND);
+	ck_assert_int_eq(coffer_error_data(NULL, &json, &len), COFFER_USAGE);
+	ck_assert_int_eq(coffer_error_data(vault, NULL, &len), COFFER_USAGE);
+	ck_assert_int_eq(coffer_error_data(vault, &json, NULL), COFFER_USAGE);
+	ck_assert_int_eq(ask(vault), COFFER_IN_USE);
+	ck_assert_int_eq(coffer_error_data(vault, &json, &len), COFFER_OK);
+	ck_assert_str_eq(json, "{\"error\":\"in_use\",\"retry\":false}");
+	ck_assert_int_eq(ask(vault), COFFER_IN_USE);
+	for (int i = 0; i < 2; i++) {
+		ck_assert_int_eq(coffer_error_data(vault, &json, &len), COFFER_OK);
+		ck_assert_str_eq(json, "{\"holders\":[{\"pid\":7}],\"error\":\"in_use\"}");
+		ck_assert_uint_eq(len, strlen(json));
+	}
+	ck_assert_str_eq(coffer_error_text(vault, COFFER_IN_USE), "held");
+	ck_assert_int_eq(ask(vault), COFFER_OK);
+	ck_assert_int_eq(coffer_error_data(vault, &json, &len), COFFER_NOT_FOUND);
+	/* A fetch wipes its whole reply, whatever it was. */
+	ck_assert_int_eq(coffer_fetch(vault, NULL, &env), COFFER_DENIED);
+	ck_assert_int_eq(coffer_error_data(vault, &json, &len), COFFER_NOT_FOUND);
+	coffer_close(vault);
+	ck_assert(fake_stop(&server));
+}
+END_TEST
+
 /* ---- connections ---- */
 
 START_TEST(lib_asks_on_a_new_connection_after_any_doubt)
@@ -1493,6 +1534,7 @@ UNIT_MAIN("lib", lib_refuses_a_directory_that_others_may_write_to,
 	lib_refuses_an_answer_without_end, lib_waits_no_longer_than_its_timeout_in_all,
 	lib_refuses_an_environment_that_is_not_understood, lib_tells_each_refusal_by_its_word,
 	lib_hears_the_last_words_of_a_daemon_that_reads_nothing, lib_passes_on_the_daemons_sentence_and_pause,
+	lib_hands_out_what_came_with_a_refusal_until_the_next_call,
 	lib_asks_on_a_new_connection_after_any_doubt, lib_connects_again_when_an_idle_connection_was_closed,
 	lib_never_sends_again_what_may_have_been_read, lib_connects_anew_in_a_forked_child,
 	lib_keeps_clear_of_the_standard_descriptors, lib_goes_on_after_signals_and_partial_writes,

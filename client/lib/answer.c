@@ -77,6 +77,7 @@ static enum err read_refusal(struct coffer *vault, const struct json_token *erro
 
 	if (err_class(err) == ERR_CLASS_LOCAL)
 		err = ERR_PROTOCOL;
+	vault->reply.error_data = data;
 	if (json_integer(doc, answer_member(doc, data, "retry_after_ms", JSON_INTEGER),
 		    &vault->failure.retry_after_ms) != OK)
 		vault->failure.retry_after_ms = 0;

@@ -145,20 +145,34 @@ int64_t coffer_retry_after_ms(const coffer *vault)
 	return vault != NULL ? vault->failure.retry_after_ms : 0;
 }
 
+/* The text of an object in the reply.  The reply has been read, and at least its own brace follows the object. */
+static const char *hand_out(const coffer *vault, const struct json_token *object, size_t *len_out)
+{
+	char *text = (char *)vault->reply.memory.bytes + object->start;
+
+	text[object->len] = '\0';
+	*len_out = object->len;
+	return text;
+}
+
 void vault_show_result(struct coffer *vault, const char **json_out, size_t *len_out)
 {
-	const struct json_token *result = vault->reply.result;
-	char *text = (char *)vault->reply.memory.bytes + result->start;
-
-	/* The line has been read, and at least its own brace follows. */
-	text[result->len] = '\0';
-	*json_out = text;
-	*len_out = result->len;
+	*json_out = hand_out(vault, vault->reply.result, len_out);
 }
 
 int coffer_whoami(coffer *vault, const char **json_out, size_t *len_out)
 {
 	return coffer_call(vault, "whoami", NULL, 0, json_out, len_out);
+}
+
+int coffer_error_data(const coffer *vault, const char **json_out, size_t *len_out)
+{
+	if (vault == NULL || json_out == NULL || len_out == NULL)
+		return COFFER_USAGE;
+	if (vault->reply.error_data == NULL)
+		return COFFER_NOT_FOUND;
+	*json_out = hand_out(vault, vault->reply.error_data, len_out);
+	return COFFER_OK;
 }
 
 int coffer_call(coffer *vault, const char *method, const char *params, size_t params_len,
@@ -172,7 +186,6 @@ int coffer_call(coffer *vault, const char *method, const char *params, size_t pa
 
 	if (err != OK)
 		return err_number(err);
-
 	vault_show_result(vault, result_out, len_out);
 	return COFFER_OK;
 }

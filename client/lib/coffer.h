@@ -134,6 +134,14 @@ COFFER_API int coffer_error_is_retry(int error);
 COFFER_API int64_t coffer_retry_after_ms(const coffer *vault);
 
 /*
+ * What the daemon added to the refusal that the last coffer_call on this handle got: the JSON text of the error's
+ * data (proto/PROTOCOL.md), such as the holders of a version that is COFFER_IN_USE.  *json_out is NUL-terminated and
+ * valid until the next call on the handle.  Errors: COFFER_NOT_FOUND (it was no refusal of the daemon), COFFER_USAGE.
+ * Does not block.
+ */
+COFFER_API int coffer_error_data(const coffer *vault, const char **json_out, size_t *len_out);
+
+/*
  * Who the daemon takes this process for, and what it may fetch, as the JSON text of the result of the
  * protocol's whoami (proto/PROTOCOL.md).  *json_out is NUL-terminated and valid until the next call on the handle.
  * Errors: those of the connection (COFFER_UNREACHABLE, COFFER_TIMEOUT, COFFER_UNSAFE_SOCKET, COFFER_PROTOCOL).

@@ -22,6 +22,7 @@ struct reply {
 	struct json_token *tokens; /* offsets and lengths only; on the heap */
 	struct json_doc doc;
 	const struct json_token *result; /* of a reply, or the params of an event: an object; NULL: none */
+	const struct json_token *error_data; /* of a refusal, an object; NULL: none */
 };
 
 struct failure {
