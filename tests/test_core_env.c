@@ -508,7 +508,7 @@ START_TEST(a_value_of_a_removed_key_does_not_open_in_its_successor)
 	core_ask_ok(&world, UID_OPERATOR, "secret.remove", "{\"integration\":\"app\",\"key\":\"A\"}");
 	core_put(&world, "app", "A", "new-value");
 	copy_current("app", "A", &b);
-	ck_assert_uint_eq(b.version.version, a.version.version);
+	ck_assert_uint_eq(b.version.version, 2); /* a number never means another value */
 	memcpy(a.version.secret_id, b.version.secret_id, sizeof(a.version.secret_id));
 	remake(&a.version);
 	check_does_not_open("aaaa");

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "secret_rows.h"
 #include "users.h"
 
 enum { HOLDERS_LISTED = 1000 };
@@ -139,23 +140,33 @@ static enum err write_list(struct call *call, const struct holder_filter *filter
 	return err;
 }
 
+/* A key that is not there would read as one that nobody holds. */
+static enum err find_wanted(struct call *call, struct integration *integration)
+{
+	struct secret_row secret = {0};
+
+	if (request_has(call->request, FIELD_KEY))
+		return secrets_find(call, integration, &secret);
+	return integration_find(call, FIELD_INTEGRATION, integration);
+}
+
 enum err handle_holder_list(struct call *call)
 {
 	struct integration integration = {0};
 	struct holder_filter filter = {0};
-	char key[KEY_BYTES_MAX + 1] = "";
+	bool is_named = request_has(call->request, FIELD_INTEGRATION);
 
-	if (request_text(call->request, FIELD_KEY, key, sizeof(key)))
-		filter.key = key;
-	if (filter.key != NULL && !request_has(call->request, FIELD_INTEGRATION))
+	if (request_has(call->request, FIELD_KEY) && !is_named)
 		return call_refuse(call, ERR_BAD_PARAMS, "key without integration", "key needs integration");
-	if (request_has(call->request, FIELD_INTEGRATION)) {
-		enum err err = integration_find(call, FIELD_INTEGRATION, &integration);
 
-		if (err != OK)
-			return err;
+	enum err err = is_named ? find_wanted(call, &integration) : OK;
+
+	if (err != OK)
+		return err;
+	if (is_named)
 		filter.integration_id = integration.id;
-	}
+	if (request_has(call->request, FIELD_KEY))
+		filter.key = call->record.key;
 	return write_list(call, &filter);
 }
 

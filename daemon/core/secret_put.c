@@ -131,11 +131,15 @@ static enum err on_counted(void *arg, const struct store_secret *secret)
 	return OK;
 }
 
-/* A key that was there before goes on counting where its fetched versions ended: no number means two values. */
+/*
+ * A key that was there before goes on counting where it ended: no number means two values.  Of keys that were removed
+ * under schema 1 only the fetched versions are known.
+ */
 static enum err begin_secret_row(
 	struct call *call, const struct integration *integration, struct store_secret *row)
 {
 	size_t count = 0;
+	uint64_t removed = 0;
 	enum err err = store_secret_each(call->core->store, integration->id, on_counted, &count);
 
 	if (err == OK && count >= SECRETS_PER_INTEGRATION)
@@ -143,6 +147,10 @@ static enum err begin_secret_row(
 			"an integration has at most 256 registered keys; remove some");
 	if (err == OK)
 		err = uses_newest(call, integration->id, call->record.key, &row->newest);
+	if (err == OK)
+		err = store_secret_removed(call->core->store, integration->id, call->record.key, &removed);
+	if (removed > row->newest)
+		row->newest = removed;
 	memcpy(row->integration_id, integration->id, sizeof(row->integration_id));
 	random_bytes(row->id, sizeof(row->id));
 	row->key = call_copy(call, call->record.key);

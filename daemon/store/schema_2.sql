@@ -3,6 +3,16 @@
 -- A tester's grant: it matches only fetches of staged values.
 ALTER TABLE grant_rule ADD COLUMN staged_only INTEGER NOT NULL DEFAULT 0 CHECK (staged_only IN (0, 1));
 
+-- The highest version number of keys that were removed: one that comes back goes on from it.
+CREATE TABLE removed_secret (
+	integration_id BLOB NOT NULL REFERENCES integration (id),
+	"key" TEXT NOT NULL,
+	newest INTEGER NOT NULL CHECK (newest >= 0),
+	rv INTEGER NOT NULL,
+	mac BLOB,
+	PRIMARY KEY (integration_id, "key")
+) STRICT, WITHOUT ROWID;
+
 -- Verdicts of tests, by version.
 CREATE TABLE test (
 	integration_id BLOB NOT NULL,

@@ -94,14 +94,41 @@ static enum err remove_rows(struct store *store, enum statement statement,
 	return query_write(&query, changed_out);
 }
 
+/* No number of a key ever comes to mean another value, not even of one that was removed and comes back. */
+static enum err remember_newest(
+	struct store *store, const unsigned char integration_id[STORE_ID_BYTES], const char *key)
+{
+	QUERY_AUTO query = query_start(store, STATEMENT_SECRET_RETIRE);
+
+	query_put_rv(&query);
+	query_put_fixed(&query, integration_id, STORE_ID_BYTES);
+	query_put_text(&query, key);
+	return query_write(&query, NULL);
+}
+
+enum err store_secret_removed(struct store *store, const unsigned char integration_id[STORE_ID_BYTES],
+	const char *key, uint64_t *newest_out)
+{
+	QUERY_AUTO query = query_start(store, STATEMENT_SECRET_REMOVED);
+
+	*newest_out = 0;
+	query_put_fixed(&query, integration_id, STORE_ID_BYTES);
+	query_put_text(&query, key);
+	if (query_next(&query))
+		*newest_out = query_u64(&query);
+	return query_result(&query);
+}
+
 enum err store_secret_remove(
 	struct store *store, const unsigned char integration_id[STORE_ID_BYTES], const char *key)
 {
 	uint64_t versions = 0;
 	uint64_t secrets = 0;
 	uint64_t tests = 0;
-	enum err err = remove_rows(store, STATEMENT_TEST_REMOVE, integration_id, key, &tests);
+	enum err err = remember_newest(store, integration_id, key);
 
+	if (err == OK)
+		err = remove_rows(store, STATEMENT_TEST_REMOVE, integration_id, key, &tests);
 	if (err == OK)
 		err = remove_rows(store, STATEMENT_VERSION_REMOVE, integration_id, key, &versions);
 	if (err == OK)

@@ -213,7 +213,10 @@ enum err store_secret_get(struct store *store, const unsigned char integration_i
 enum err store_secret_each(struct store *store, const unsigned char integration_id[STORE_ID_BYTES],
 	store_secret_fn *fn, void *arg); /* by key */
 enum err store_secret_remove(struct store *store, const unsigned char integration_id[STORE_ID_BYTES],
-	const char *key); /* and its versions; ERR_NOT_FOUND */
+	const char *key); /* and its versions; their numbers are remembered; ERR_NOT_FOUND */
+/* The highest number of a key that was removed; 0: it never was there. */
+enum err store_secret_removed(struct store *store, const unsigned char integration_id[STORE_ID_BYTES],
+	const char *key, uint64_t *newest_out);
 
 enum err store_version_insert(
 	struct store *store, const struct store_version *version); /* its secret must be there */
