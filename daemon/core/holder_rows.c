@@ -92,7 +92,7 @@ static enum err on_held(void *arg, const struct store_run *run)
 	if (err != OK && err != ERR_NOT_FOUND)
 		return err;
 
-	struct holding *holding = holding_new(holder, run, name);
+	struct holding *holding = holding_new(loading->core, holder, run, name);
 
 	if (holding == NULL)
 		return ERR_INTERNAL;

@@ -96,6 +96,18 @@ static void add(struct core *core, const struct holding *holding, const struct h
 	}
 }
 
+/* The unit is looked after already, from an earlier delivery on: no need to look again. */
+static bool is_known(const struct core *core, const struct holding *holding)
+{
+	for (size_t i = 0; i < holding->version_count; i++) {
+		const struct unit_holding *unit = find(core, holding, &holding->versions[i]);
+
+		if (unit == NULL || unit->given_ticks > holding->given_ticks)
+			return false;
+	}
+	return true;
+}
+
 void holder_units_leave(struct core *core, const struct holding *holding, bool is_alive)
 {
 	const struct holder *holder = holding->holder;
@@ -103,7 +115,7 @@ void holder_units_leave(struct core *core, const struct holding *holding, bool i
 		.cgroup_id = holder->cgroup_id,
 		.given_ticks = holding->given_ticks};
 
-	if (holder->cgroup[0] == '\0')
+	if (holder->cgroup[0] == '\0' || (!is_alive && is_known(core, holding)))
 		return;
 	if (is_alive ? !descent_has_children(&descent, holder->pid) : !descent_may_hold(&descent))
 		return;

@@ -55,7 +55,7 @@ static void free_holder(struct holder *holder)
 {
 	for (struct holding *holding = NULL; (holding = TAILQ_FIRST(&holder->holdings)) != NULL;) {
 		TAILQ_REMOVE(&holder->holdings, holding, of_holder);
-		holding_free(holding);
+		free(holding);
 	}
 	if (holder->pidfd >= 0)
 		close(holder->pidfd);
@@ -117,7 +117,7 @@ static bool take_share(struct holders *holders, uint32_t uid)
 		*share = (struct uid_share){.uid = uid};
 	}
 	share->count++;
-	holders->count++;
+	holders->holding_count++;
 	return true;
 }
 
@@ -125,17 +125,18 @@ static void give_share(struct holders *holders, uint32_t uid)
 {
 	struct uid_share *share = find_share(holders, uid);
 
-	holders->count--;
+	holders->holding_count--;
 	if (--share->count == 0)
 		*share = holders->shares[--holders->share_count];
 }
 
+/* P8: what one user's processes can make the daemon remember is bounded, whatever sets of keys they ask for. */
 static bool has_room(const struct core *core, uint32_t uid)
 {
 	const struct uid_share *share = find_share(core->holders, uid);
 	size_t most = (size_t)config_within_descriptors(core->limits).holders;
 
-	return core->holders->count < most && (share == NULL || share->count < most / 4);
+	return core->holders->holding_count < most && (share == NULL || share->count < most / 4);
 }
 
 /* ---- processes and what they hold ---- */
@@ -172,11 +173,11 @@ struct holder *holder_new(struct core *core, const struct process *process, uint
 	holder->cgroup_id = process->cgroup_id;
 	holder->end_status = RUN_STATUS_UNKNOWN;
 	if (!copy_texts(holder, process) ||
-		(pidfd >= 0 && process_watch_add(core->holders->watch, pidfd, holder, false) != OK) ||
-		!take_share(core->holders, uid)) {
+		(pidfd >= 0 && process_watch_add(core->holders->watch, pidfd, holder, false) != OK)) {
 		free_holder(holder);
 		return NULL;
 	}
+	core->holders->count++;
 	holder->pidfd = pidfd;
 	LIST_INSERT_HEAD(bucket_of(core->holders, holder->pid), holder, by_pid);
 	return holder;
@@ -184,10 +185,16 @@ struct holder *holder_new(struct core *core, const struct process *process, uint
 
 void holder_drop(struct core *core, struct holder *holder)
 {
+	struct holding *holding = NULL;
+
 	if (holder->state == HOLDER_ENDED) {
 		TAILQ_REMOVE(&core->holders->ended, holder, ended);
 	} else {
 		LIST_REMOVE(holder, by_pid);
+		core->holders->count--;
+	}
+	TAILQ_FOREACH(holding, &holder->holdings, of_holder)
+	{
 		give_share(core->holders, holder->uid);
 	}
 	if (holder->pidfd >= 0)
@@ -195,13 +202,16 @@ void holder_drop(struct core *core, struct holder *holder)
 	free_holder(holder);
 }
 
-struct holding *holding_new(struct holder *holder, const struct store_run *run, const char *integration)
+struct holding *holding_new(
+	struct core *core, struct holder *holder, const struct store_run *run, const char *integration)
 {
 	struct holding *holding =
 		calloc(1, sizeof(*holding) + run->version_count * sizeof(holding->versions[0]));
 
-	if (holding == NULL)
+	if (holding == NULL || !take_share(core->holders, holder->uid)) {
+		free(holding);
 		return NULL;
+	}
 	holding->holder = holder;
 	holding->run_no = run->no;
 	memcpy(holding->run, run->id, sizeof(holding->run));
@@ -220,11 +230,6 @@ struct holding *holding_new(struct holder *holder, const struct store_run *run, 
 	}
 	TAILQ_INSERT_TAIL(&holder->holdings, holding, of_holder);
 	return holding;
-}
-
-void holding_free(struct holding *holding)
-{
-	free(holding);
 }
 
 static bool is_same_set(const struct holding *holding, const struct store_run *run)
@@ -310,7 +315,8 @@ static void drop_holding(struct core *core, struct holding *holding)
 	struct holder *holder = holding->holder;
 
 	TAILQ_REMOVE(&holder->holdings, holding, of_holder);
-	holding_free(holding);
+	give_share(core->holders, holder->uid);
+	free(holding);
 	if (TAILQ_EMPTY(&holder->holdings))
 		holder_drop(core, holder);
 }
@@ -383,9 +389,6 @@ static enum err find_holder(struct call *call, struct holder **out)
 			 : holder_unknown(call->core, call->who->uid, UNPROVEN_PID);
 	if (*out != NULL)
 		return OK;
-	if (!has_room(call->core, call->who->uid))
-		return call_refuse(call, ERR_BUSY, "limit of holders",
-			"too many processes hold values already; see [limits] holders");
 	if (is_proven)
 		return hold_caller(call, out);
 
@@ -434,13 +437,18 @@ static enum err give_again(struct call *call, struct holding *holding, struct st
 static enum err give_first(struct call *call, const struct integration *integration, struct holder *holder,
 	struct store_run *run)
 {
-	struct holding *holding = holding_new(holder, run, integration->name);
+	if (!has_room(call->core, call->who->uid))
+		return call_refuse(call, ERR_BUSY, "limit of holders",
+			"too many processes of this user hold values already; see [limits] holders");
+
+	struct holding *holding = holding_new(call->core, holder, run, integration->name);
 
 	if (holding == NULL)
 		return ERR_INTERNAL;
 	if (add_pending(call->core->holders, PENDING_NEW, holding) == NULL) {
 		TAILQ_REMOVE(&holder->holdings, holding, of_holder);
-		holding_free(holding);
+		give_share(call->core->holders, holder->uid);
+		free(holding);
 		return ERR_INTERNAL;
 	}
 
@@ -558,7 +566,7 @@ void holders_end(struct core *core, struct holder *holder, int64_t now_ms)
 	struct holding *holding = NULL;
 
 	LIST_REMOVE(holder, by_pid);
-	give_share(core->holders, holder->uid);
+	core->holders->count--;
 	holder->state = HOLDER_ENDED;
 	holder->end_ms = now_ms;
 	holder->is_dirty = true;

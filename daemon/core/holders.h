@@ -177,7 +177,8 @@ struct holders {
 	size_t pending_count;
 	size_t pending_cap;
 	size_t count; /* processes that live, or may */
-	struct uid_share *shares; /* how many processes of each user */
+	size_t holding_count; /* of all processes, also those that have just ended */
+	struct uid_share *shares; /* how many holdings of each user */
 	size_t share_count;
 	size_t share_cap;
 	struct process_watch *watch;
@@ -193,8 +194,8 @@ void holder_unit_free(struct unit_holding *unit);
 /* ---- holders.c: for the others ---- */
 
 struct holder *holder_new(struct core *core, const struct process *process, uint32_t uid, int pidfd);
-struct holding *holding_new(struct holder *holder, const struct store_run *run, const char *integration);
-void holding_free(struct holding *holding);
+struct holding *holding_new(
+	struct core *core, struct holder *holder, const struct store_run *run, const char *integration);
 void holder_drop(struct core *core, struct holder *holder); /* with its holdings */
 struct holding *holding_same(struct holder *holder, const struct store_run *run);
 struct holder *holder_unknown(struct core *core, uint32_t uid, pid_t pid); /* or NULL */

@@ -50,6 +50,8 @@ struct watches {
 	struct note *notes;
 	size_t note_count;
 	size_t note_cap;
+	bool has_new; /* a watcher of the running turn */
+	bool has_news; /* for somebody */
 };
 
 enum err watches_new(struct watches **out)
@@ -204,6 +206,10 @@ void watches_settle(struct core *core, bool is_durable)
 {
 	struct watches *watches = core->watches;
 
+	if (watches->note_count == 0 && !watches->has_new)
+		return;
+	watches->has_new = false;
+	watches->has_news = watches->note_count > 0;
 	for (struct watcher *watcher = LIST_FIRST(&watches->all), *next = NULL; watcher != NULL;
 		watcher = next) {
 		bool was_new = watcher->is_new;
@@ -221,6 +227,9 @@ void watches_settle(struct core *core, bool is_durable)
 /* Behind the replies of the turn; a connection that closes takes its watcher with it, so each round begins anew. */
 void core_wake_subscribers(struct core *core)
 {
+	if (!core->watches->has_news)
+		return;
+	core->watches->has_news = false;
 	for (struct watcher *watcher = LIST_FIRST(&core->watches->all), *next = NULL; watcher != NULL;
 		watcher = next) {
 		next = LIST_NEXT(watcher, all);
@@ -330,6 +339,7 @@ static enum err begin_watch(struct call *call, const struct integration *integra
 	watcher->subscriber = call->exchange->subscriber;
 	watcher->who = call->who;
 	watcher->is_new = true;
+	call->core->watches->has_new = true;
 	memcpy(watcher->integration_id, integration->id, sizeof(watcher->integration_id));
 	memcpy(watcher->integration, integration->name, sizeof(watcher->integration));
 	watcher->subscriber->watcher = watcher;
