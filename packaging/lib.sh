@@ -25,9 +25,21 @@ install_packages()
 		apt-get -q -y -o DPkg::Lock::Timeout=120 install --no-install-recommends "${missing[@]}" >/dev/null </dev/null
 }
 
+# Debian's server package would make and start a cluster of its own when it is installed; we make ours.
+install_postgresql()
+{
+	local hold=/etc/postgresql-common/createcluster.d/coffer.conf status=0
+	[ -n "$(missing_packages postgresql)" ] || return 0
+	[ "$(id -u)" -ne 0 ] || { mkdir -p "${hold%/*}" && echo "create_main_cluster = false" >"$hold"; }
+	install_packages postgresql || status=1
+	rm -f "$hold"
+	return "$status"
+}
+
 BUILD_PACKAGES=(gcc libc6-dev pkg-config meson ninja-build libuv1-dev libsodium-dev libsqlite3-dev libinih-dev
 	libsmartcols-dev)
-TEST_PACKAGES=("${BUILD_PACKAGES[@]}" clang libclang-rt-14-dev llvm check libcjson-dev python3 strace)
+TEST_PACKAGES=("${BUILD_PACKAGES[@]}" clang libclang-rt-14-dev llvm check libcjson-dev python3 python3-hypothesis
+	python3-psycopg2 strace)
 
 # configure_build DIR COMPILER OPTION...: an older build of that place is used again when it can be
 configure_build()

@@ -30,6 +30,7 @@ struct pending {
 	struct holding *holding;
 	bool was_repeated; /* before PENDING_AGAIN */
 	bool was_first_released; /* before PENDING_RELEASE */
+	int64_t runs; /* before PENDING_FORGET */
 	int end_status; /* of PENDING_REPORT */
 };
 
@@ -341,8 +342,22 @@ void holders_take_back(struct core *core, size_t mark)
 		} else if (pending->kind == PENDING_RELEASE) {
 			pending->holding->runs += pending->holding->runs != HOLDING_RUNS_UNKNOWN;
 			pending->holding->is_first_released = pending->was_first_released;
+		} else if (pending->kind == PENDING_FORGET) {
+			pending->holding->runs = pending->runs;
 		}
 	}
+}
+
+/* Several requests of one turn may have had a part in it. */
+static void drop_kept(struct core *core, size_t at)
+{
+	struct holders *holders = core->holders;
+	struct holding *holding = holders->pending[at].holding;
+
+	for (size_t i = at; i < holders->pending_count; i++)
+		if (holders->pending[i].holding == holding)
+			holders->pending[i].holding = NULL;
+	drop_holding(core, holding);
 }
 
 void holders_keep(struct core *core)
@@ -352,11 +367,10 @@ void holders_keep(struct core *core)
 	for (size_t i = 0; holders != NULL && i < holders->pending_count; i++) {
 		const struct pending *pending = &holders->pending[i];
 
-		if (pending->kind == PENDING_REPORT)
+		if (pending->kind == PENDING_REPORT && pending->holding != NULL)
 			pending->holding->end_status = pending->end_status;
-		else if (pending->kind == PENDING_FORGET ||
-			 (pending->kind == PENDING_RELEASE && pending->holding->runs == 0))
-			drop_holding(core, pending->holding);
+		else if (pending->holding != NULL && pending->holding->runs == 0)
+			drop_kept(core, i);
 	}
 	if (holders != NULL)
 		holders->pending_count = 0;
@@ -520,8 +534,12 @@ static enum err forget(struct call *call, struct holding *holding)
 		.is_repeated = holding->is_repeated,
 		.end_status = RUN_STATUS_UNKNOWN};
 
-	if (add_pending(call->core->holders, PENDING_FORGET, holding) == NULL)
+	struct pending *pending = add_pending(call->core->holders, PENDING_FORGET, holding);
+
+	if (pending == NULL)
 		return ERR_INTERNAL;
+	pending->runs = holding->runs;
+	holding->runs = 0;
 	return store_run_set(call->core->store, &run);
 }
 
@@ -531,7 +549,8 @@ static enum err forget_of(struct call *call, const struct integration *integrati
 
 	TAILQ_FOREACH(holding, &holder->holdings, of_holder)
 	{
-		bool is_left = memcmp(holding->integration_id, integration->id, STORE_ID_BYTES) != 0;
+		bool is_left = holding->runs == 0 ||
+			       memcmp(holding->integration_id, integration->id, STORE_ID_BYTES) != 0;
 		enum err err = is_left ? OK : is_any_left(call, holding, &is_left);
 
 		if (err == OK && !is_left)
@@ -612,7 +631,7 @@ static struct holding *find_run(struct holder *holder, uint64_t run_no)
 
 	TAILQ_FOREACH(holding, &holder->holdings, of_holder)
 	{
-		if (holding->run_no == run_no)
+		if (holding->runs != 0 && holding->run_no == run_no)
 			return holding;
 	}
 	return NULL;
