@@ -172,11 +172,6 @@ enum err handle_holder_list(struct call *call)
 
 /* ---- holder.release ---- */
 
-struct releasing {
-	struct call *call;
-	struct holder *holder;
-};
-
 static enum err release(struct call *call, struct holder *holder, const struct store_run *run)
 {
 	struct holding *holding = holding_same(holder, run);
@@ -208,25 +203,24 @@ static enum err release(struct call *call, struct holder *holder, const struct s
 
 static enum err on_own_run(void *arg, const struct store_run *run)
 {
-	struct releasing *releasing = arg;
-	struct call *call = releasing->call;
+	struct call *call = arg;
+	struct holder *holder = holders_of_caller(call->core, call->who);
 
 	memcpy(call->record.run, run->id, sizeof(call->record.run));
-	if (!holder_has_run(releasing->holder, run))
+	if (!holders_is_own_run(call, run))
 		return call_refuse(call, ERR_DENIED, "the run is another process's", NULL); /* P2 */
-	if (run->state == RUN_RELEASED)
+	if (run->state == RUN_RELEASED || holder == NULL)
 		return OK;
-	return release(call, releasing->holder, run);
+	return release(call, holder, run);
 }
 
 enum err handle_holder_release(struct call *call)
 {
-	struct releasing releasing = {call, holders_of_caller(call->core, call->who)};
 	char id[RUN_ID_BYTES + 1] = "";
 
 	request_text(call->request, FIELD_RUN, id, sizeof(id));
 
-	enum err err = store_run_get(call->core->store, id, on_own_run, &releasing);
+	enum err err = store_run_get(call->core->store, id, on_own_run, call);
 
 	if (err == ERR_NOT_FOUND)
 		err = call_refuse(call, ERR_DENIED, "no such run", NULL); /* P2 */

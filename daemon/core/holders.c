@@ -285,10 +285,14 @@ struct holder *holders_of_caller(struct core *core, const struct principal *who)
 	return NULL;
 }
 
-bool holder_has_run(const struct holder *holder, const struct store_run *run)
+/* P9: the caller lives after its start time was read, so that is the time of the process that asks. */
+bool holders_is_own_run(struct call *call, const struct store_run *run)
 {
-	return holder != NULL && run->pid == holder->pid && run->start_ticks == holder->start_ticks &&
-	       run->uid == holder->uid && strcmp(run->boot, process_boot()) == 0;
+	struct process caller = {0};
+
+	return call->who->is_pid_proven && run->uid == call->who->uid && run->pid == call->who->pid &&
+	       strcmp(run->boot, process_boot()) == 0 && process_describe(call->who, &caller) == OK &&
+	       caller.start_ticks != 0 && caller.start_ticks == run->start_ticks;
 }
 
 /* ---- what the running turn did ---- */

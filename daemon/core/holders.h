@@ -120,8 +120,8 @@ void holders_end(struct core *core, struct holder *holder, int64_t now_ms); /* i
 /* The process that asks is this live one; NULL when none of its runs is known. */
 struct holder *holders_of_caller(struct core *core, const struct principal *who);
 
-/* Is this run one of this process?  Never of NULL. */
-bool holder_has_run(const struct holder *holder, const struct store_run *run);
+/* Is this run one of the very process that asks, also when it holds nothing any more? */
+bool holders_is_own_run(struct call *call, const struct store_run *run);
 
 /* The holding whose first run this is, also of a process that has just ended; NULL. */
 struct holding *holders_find_run(const struct core *core, const struct store_run *run);

@@ -28,10 +28,10 @@ static enum err on_holder(void *arg, const struct holder_view *view)
 	return OK;
 }
 
-static enum err refuse_in_use(struct call *call, const struct holder_filter *filter)
+/* Tells who may hold it, as members of the error's data. */
+static enum err tell_holders(struct call *call, const struct holder_filter *filter, size_t *count_out)
 {
 	struct telling telling = {.call = call, .w = json_writer(&call->error_data)};
-	const char *reason = "somebody may hold the version";
 
 	buf_append_string(&call->error_data, "\"holders\":");
 	json_begin_array(&telling.w);
@@ -39,15 +39,29 @@ static enum err refuse_in_use(struct call *call, const struct holder_filter *fil
 	enum err err = holders_each(call->core, filter, on_holder, &telling);
 
 	json_end_array(&telling.w);
-	if (err != OK)
-		return err;
 	buf_append_string(&call->error_data, ",\"holder_count\":");
 	telling.w = json_writer(&call->error_data);
 	json_write_integer(&telling.w, (int64_t)telling.count);
+	*count_out = telling.count;
+	return err;
+}
+
+static enum err refuse_in_use(
+	struct call *call, const struct holder_filter *filter, const struct version_facts *version)
+{
+	bool is_current = version->state == VERSION_CURRENT;
+	size_t count = 0;
+	enum err err = tell_holders(call, filter, &count);
+
+	if (err != OK)
+		return err;
+	if (is_current)
+		return call_refuse(call, ERR_IN_USE, "the version is current",
+			"it is the current version; put or promote another one first, or use force");
 	snprintf(call->detail_store, sizeof(call->detail_store),
 		"%zu holder%s; coffer holders lists them, --when-drained waits for them, --force goes ahead",
-		telling.count, telling.count == 1 ? "" : "s");
-	return call_refuse(call, ERR_IN_USE, reason, call->detail_store);
+		count, count == 1 ? "" : "s");
+	return call_refuse(call, ERR_IN_USE, "somebody may hold the version", call->detail_store);
 }
 
 /* For the record of a forced revoke. */
@@ -78,11 +92,8 @@ static enum err check_free(
 		call_detail(call, "forced");
 		return holders_each(call->core, &filter, on_gone_over, call);
 	}
-	if (version->state == VERSION_CURRENT)
-		return call_refuse(call, ERR_IN_USE, "the version is current",
-			"it is the current version; put or promote another one first, or use force");
-	if (holders_count(call->core, &filter) > 0)
-		return refuse_in_use(call, &filter);
+	if (version->state == VERSION_CURRENT || holders_count(call->core, &filter) > 0)
+		return refuse_in_use(call, &filter, version);
 	if (filter.is_processes_only)
 		call_detail(call, "processes only");
 	return OK;

@@ -108,7 +108,6 @@ enum err secret_tests_write(struct call *call, const unsigned char integration_i
 
 struct verdict {
 	struct call *call;
-	const struct holder *holder;
 	struct store_test test;
 	size_t count; /* of versions that it was stored with */
 };
@@ -153,7 +152,7 @@ static enum err check_own(struct verdict *verdict, const struct store_run *run)
 	struct call *call = verdict->call;
 	struct staged_grant staged = {.call = call};
 
-	if (!holder_has_run(verdict->holder, run) || !run->is_staged)
+	if (!run->is_staged || !holders_is_own_run(call, run))
 		return call_refuse(call, ERR_DENIED, "not a staged run of the process that asks", NULL);
 
 	enum err err = store_grant_of(call->core->store, run->integration_id, on_grant, &staged);
@@ -223,7 +222,7 @@ static void describe_verdict(struct call *call, const struct store_test *test)
 
 enum err handle_secret_record_test(struct call *call)
 {
-	struct verdict verdict = {.call = call, .holder = holders_of_caller(call->core, call->who)};
+	struct verdict verdict = {.call = call};
 	char id[RUN_ID_BYTES + 1] = "";
 	enum err err = check_verdict(call, &verdict.test);
 
