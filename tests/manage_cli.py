@@ -7,22 +7,19 @@ import json
 import os
 import pty
 import re
-import select
 import shlex
-import shutil
 import signal
 import stat
-import struct
 import subprocess
 import sys
-import tempfile
 import termios
 import threading
 import unittest
 
+import manage_base
 from fake_daemon import FakeDaemon, refusal
+from manage_base import CommandTest, encodings, environment, manage
 
-MANAGE = ""
 MAKE_RECORDS = ""
 SECRET = "hunter2-\"quoted\"-€"
 
@@ -74,66 +71,7 @@ def answer(request, pid):
     return {"result": RESULTS[request["method"]]}
 
 
-def environment(daemon):
-    env = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "LC_ALL": "C"}
-    if daemon is not None:
-        env["COFFER_SOCKET"] = daemon.path
-    for name, value in os.environ.items():
-        if name.endswith("SAN_OPTIONS"):
-            env[name] = value
-    if os.getuid() != 0:
-        # The leak checker traces the process, which a process that handles values does not allow.
-        env["ASAN_OPTIONS"] = env.get("ASAN_OPTIONS", "") + ":detect_leaks=0"
-    return env
-
-
-class Done:
-    def __init__(self, daemon, args, stdin=b"", **options):
-        process = subprocess.run([MANAGE, *args], input=stdin, env=environment(daemon), stdout=subprocess.PIPE,
-                                 stderr=subprocess.PIPE, timeout=60, check=False, **options)
-        self.status = process.returncode
-        self.stdout = process.stdout.decode()
-        self.stderr = process.stderr.decode()
-
-
-def manage(daemon, *args, **options):
-    return Done(daemon, args, **options)
-
-
-def encodings(value):
-    raw = value if isinstance(value, bytes) else value.encode()
-    return [raw, json.dumps(raw.decode(errors="replace"))[1:-1].encode(), base64.b64encode(raw), raw.hex().encode()]
-
-
-class ManageTest(unittest.TestCase):
-    def setUp(self):
-        self.directory = tempfile.mkdtemp(prefix="coffer-manage-", dir="/tmp")
-
-    def tearDown(self):
-        shutil.rmtree(self.directory)
-
-    def path(self, name):
-        return os.path.join(self.directory, name)
-
-    def write(self, name, text):
-        path = self.path(name)
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        with open(path, "wb") as file:
-            file.write(text if isinstance(text, bytes) else text.encode())
-        return path
-
-    def refused(self, done, status, *words):
-        self.assertEqual(done.status, status, done.stderr)
-        self.assertEqual(done.stdout, "")
-        self.assertTrue(done.stderr.startswith("coffer: "), done.stderr)
-        for word in words:
-            self.assertIn(word, done.stderr)
-
-    def silent_on(self, done, value):
-        for form in encodings(value):
-            self.assertNotIn(form, done.stdout.encode())
-            self.assertNotIn(form, done.stderr.encode())
-
+class ManageTest(CommandTest):
     # ---- usage ----
 
     def test_bad_usage_is_refused_with_64_before_any_request(self):
@@ -240,7 +178,7 @@ class ManageTest(unittest.TestCase):
     def test_a_socket_that_this_user_may_not_reach_is_said_to_be_that(self):
         options = {"user": 65534, "group": 65534, "extra_groups": []} if os.getuid() == 0 else {}
         with FakeDaemon(answer) as daemon:
-            if subprocess.run([MANAGE, "--version"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False,
+            if subprocess.run([manage_base.MANAGE, "--version"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False,
                               **options).returncode != 0:
                 self.skipTest("another user cannot reach the program")
             for place in (daemon.path, daemon.directory):
@@ -280,7 +218,7 @@ class ManageTest(unittest.TestCase):
 
     def test_a_full_standard_output_is_an_error(self):
         with FakeDaemon(answer) as daemon, open("/dev/full", "wb") as full:
-            process = subprocess.run([MANAGE, "status"], env=environment(daemon), stdout=full, stderr=subprocess.PIPE,
+            process = subprocess.run([manage_base.MANAGE, "status"], env=environment(daemon), stdout=full, stderr=subprocess.PIPE,
                                      timeout=60, check=False)
             self.assertEqual(process.returncode, 74)
 
@@ -399,7 +337,7 @@ class ManageTest(unittest.TestCase):
                 args = ["secret", "put", "x", key]
                 # An open pipe that nobody writes to: whoever reads from it waits.
                 read_end, write_end = os.pipe()
-                process = subprocess.run([MANAGE, *args], env=environment(daemon), stdin=read_end, check=False,
+                process = subprocess.run([manage_base.MANAGE, *args], env=environment(daemon), stdin=read_end, check=False,
                                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60)
                 os.close(read_end)
                 os.close(write_end)
@@ -448,7 +386,7 @@ class ManageTest(unittest.TestCase):
 
     def test_no_other_process_may_look_into_one_that_reads_a_value(self):
         with FakeDaemon(answer) as daemon:
-            process = subprocess.Popen([MANAGE, "secret", "put", "x", "A"], env=environment(daemon),
+            process = subprocess.Popen([manage_base.MANAGE, "secret", "put", "x", "A"], env=environment(daemon),
                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
             process.stdin.write(b"x")
             process.stdin.flush()
@@ -460,29 +398,6 @@ class ManageTest(unittest.TestCase):
             self.assertEqual(core.split()[4:6], ["0", "0"])
             self.assertEqual(os.stat(path + "environ").st_uid, 0)
             process.communicate(timeout=60)
-
-    @staticmethod
-    def read(path):
-        with open(path, encoding="utf-8") as file:
-            return file.read()
-
-    @staticmethod
-    def mappings_with(pid, needle):
-        """VmFlags of each mapping of a process that holds these bytes."""
-        found = []
-        with open(f"/proc/{pid}/smaps", encoding="utf-8") as smaps, open(f"/proc/{pid}/mem", "rb") as memory:
-            for line in smaps:
-                head = re.match(r"([0-9a-f]+)-([0-9a-f]+) (\S+) .*?(\[v.*\])?$", line)
-                if head:
-                    start, end, holds = int(head[1], 16), int(head[2], 16), False
-                    # What was never written cannot hold it, and may be terabytes under a sanitizer.
-                    readable = head[3].startswith("rw") and not head[4]
-                elif line.startswith("Rss:") and readable and int(line.split()[1]) > 0 and end - start < 1 << 30:
-                    memory.seek(start)
-                    holds = needle in memory.read(end - start)
-                elif line.startswith("VmFlags:") and holds:
-                    found.append(line.split()[1:])
-        return found
 
     @unittest.skipUnless(os.getuid() == 0, "only root may look into it")
     def test_a_value_is_in_locked_memory_alone(self):
@@ -501,7 +416,7 @@ class ManageTest(unittest.TestCase):
             asked.clear()
             looked.clear()
             with self.subTest(args=args), FakeDaemon(hold) as daemon:
-                process = subprocess.Popen([MANAGE, *args], env=environment(daemon), stdin=subprocess.PIPE,
+                process = subprocess.Popen([manage_base.MANAGE, *args], env=environment(daemon), stdin=subprocess.PIPE,
                                            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
                 process.stdin.write(stdin)
                 process.stdin.close()
@@ -515,30 +430,6 @@ class ManageTest(unittest.TestCase):
                 for each in flags:
                     self.assertIn("lo", each)
                     self.assertIn("dd", each)
-
-    def at_terminal(self, daemon, args, script, columns=0, **variables):
-        """Runs at a terminal of its own; script: (text to wait for, bytes to type)."""
-        pid, fd = pty.fork()
-        if pid == 0:
-            fcntl.ioctl(1, termios.TIOCSWINSZ, struct.pack("4H", 24, columns, 0, 0))
-            os.execve(MANAGE, [MANAGE, *args], {**environment(daemon), **variables})
-        seen = b""
-        waiting = list(script)
-        while True:
-            ready, _, _ = select.select([fd], [], [], 60)
-            self.assertTrue(ready, seen)
-            try:
-                piece = os.read(fd, 4096)
-            except OSError:
-                break
-            if not piece:
-                break
-            seen += piece
-            if waiting and seen.endswith(waiting[0][0]):
-                os.write(fd, waiting.pop(0)[1])
-        _, status = os.waitpid(pid, 0)
-        os.close(fd)
-        return os.waitstatus_to_exitcode(status), seen
 
     def test_the_prompt_asks_twice_and_shows_nothing(self):
         value = SECRET.encode()
@@ -589,7 +480,7 @@ class ManageTest(unittest.TestCase):
             fcntl.ioctl(side, termios.TIOCSCTTY, 0)
             for fd in range(3):
                 os.dup2(side, fd)
-            os.execve(MANAGE, [MANAGE, "secret", "put", "x", "A"], environment(None))
+            os.execve(manage_base.MANAGE, [manage_base.MANAGE, "secret", "put", "x", "A"], environment(None))
         seen = b""
         while not seen.endswith(b"shown): "):
             seen += os.read(main, 4096)
@@ -627,9 +518,9 @@ class ManageTest(unittest.TestCase):
     def test_colours_are_for_terminals_without_no_color(self):
         with FakeDaemon(answer) as daemon:
             args = ["secret", "show", "finance/sync", "PGPASSWORD"]
-            _, seen = self.at_terminal(daemon, args, [])
+            _, seen = self.at_terminal(daemon, args, [], columns=200)
             self.assertIn(b"\x1b[", seen)
-            _, seen = self.at_terminal(daemon, args, [], NO_COLOR="1")
+            _, seen = self.at_terminal(daemon, args, [], columns=200, NO_COLOR="1")
             self.assertNotIn(b"\x1b[", seen)
 
     # ---- import ----
@@ -861,5 +752,5 @@ class ManageTest(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    MANAGE, MAKE_RECORDS = map(os.path.abspath, sys.argv[1:3])
+    manage_base.MANAGE, MAKE_RECORDS = map(os.path.abspath, sys.argv[1:3])
     unittest.main(argv=[sys.argv[0], *sys.argv[3:]])

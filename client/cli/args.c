@@ -68,7 +68,7 @@ static enum err take_option(struct cli *cli, int argc, char *const *argv, int *a
 
 	if (option.metavar == NULL && has_value)
 		return cli_usage(cli, "--%s takes no value", option.name);
-	if (option.metavar != NULL && !has_value) {
+	if (option.metavar != NULL && !has_value && !option.may_stand_alone) {
 		if (*at + 1 >= argc)
 			return cli_usage(cli, "--%s needs a value (%s)", option.name, option.metavar);
 		text = argv[++*at];
@@ -96,11 +96,13 @@ enum err args_parse(struct cli *cli, int argc, char *const *argv)
 	size_t operand = 0;
 	enum err err = OK;
 
-	for (int at = 0; at < argc && err == OK; at++) {
+	for (int at = 0; at < argc && err == OK && cli->args.program == NULL; at++) {
 		const char *text = argv[at];
 
 		if (has_ended || text[0] != '-' || text[1] == '\0')
 			err = take_operand(cli, text, &operand);
+		else if (strcmp(text, "--") == 0 && cli->command->starts_program)
+			cli->args.program = argv + at + 1;
 		else if (strcmp(text, "--") == 0)
 			has_ended = true;
 		else if (strcmp(text, "-h") == 0)

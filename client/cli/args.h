@@ -22,10 +22,12 @@ struct args {
 	struct given *given; /* in the order given */
 	size_t count;
 	size_t cap;
+	char *const *program; /* what stands behind "--" of a command that starts one, or NULL; not owned */
 };
 
 /*
- * Reads argv[0..argc), which holds neither the program's name nor the command's words, into cli->args.
+ * Reads argv[0..argc), which holds neither the program's name nor the command's words and ends in NULL, into
+ * cli->args.
  * ERR_USAGE, reported; no text that may be a value is repeated.  ERR_INTERNAL: no memory.
  */
 enum err args_parse(struct cli *cli, int argc, char *const *argv);

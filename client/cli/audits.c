@@ -239,7 +239,7 @@ enum err audits_list(struct cli *cli)
 
 	json_begin_object(&w);
 
-	enum err err = params_write(cli, &w);
+	enum err err = params_write(cli, REQUEST_AUDIT_LIST, &w);
 	int64_t limit = list_limit(cli);
 
 	if (err == OK && is_newest)

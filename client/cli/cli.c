@@ -23,7 +23,8 @@ static const struct {
 	{ERR_NOT_FOUND, "coffer integration list and coffer secret list show what there is"},
 	{ERR_CONFLICT, "look at it with the show command, then decide"},
 	{ERR_RESERVED_NAME, "store it under another name"},
-	{ERR_IN_USE, "--force does it all the same"},
+	{ERR_IN_USE, "--when-drained waits until nobody does, --force does it all the same"},
+	{ERR_UNTESTED, "coffer secret test tests it, --untested does it all the same"},
 	{ERR_RATE_LIMITED, "try again in a minute"},
 	{ERR_SEALED, "the journal says why: journalctl -u cofferd"},
 	{ERR_BUSY, "try again"},
@@ -147,10 +148,9 @@ static enum err err_of(int number)
 }
 
 /* What the daemon or the way to it said, and what helps. */
-static enum err fail_call(const struct cli *cli, int number)
+enum err cli_report(const struct cli *cli, enum err err)
 {
-	enum err err = err_of(number);
-	const char *text = coffer_error_text(cli->vault, number);
+	const char *text = coffer_error_text(cli->vault, err_number(err));
 	/* Where the daemon says more than the error's own sentence, it says what helps as well. */
 	bool has_advice = err_class(err) != ERR_CLASS_LOCAL && strcmp(text, err_text(err)) != 0;
 
@@ -176,10 +176,10 @@ static enum err open_vault(struct cli *cli)
 
 	int number = coffer_open(&options, &cli->vault);
 
-	return number == COFFER_OK ? OK : fail_call(cli, number);
+	return err_of(number);
 }
 
-enum err cli_call(struct cli *cli, const char *method, const struct buf *params, struct reply *reply)
+enum err cli_try(struct cli *cli, const char *method, const struct buf *params, struct reply *reply)
 {
 	enum err err = open_vault(cli);
 	const char *text = NULL;
@@ -187,15 +187,24 @@ enum err cli_call(struct cli *cli, const char *method, const struct buf *params,
 
 	if (err != OK)
 		return err;
+	err = err_of(coffer_call(cli->vault, method, params->bytes, params->len, &text, &len));
+	return err == OK ? reply_read(reply, text, len) : err;
+}
+
+enum err cli_call(struct cli *cli, const char *method, const struct buf *params, struct reply *reply)
+{
 	if (buf_failed(params))
 		return cli_fail(cli, ERR_TOO_LARGE, "more than one request can hold");
 
-	int number = coffer_call(cli->vault, method, params->bytes, params->len, &text, &len);
+	enum err err = cli_try(cli, method, params, reply);
 
-	if (number != COFFER_OK)
-		return fail_call(cli, number);
-	err = reply_read(reply, text, len);
-	return err == OK ? OK : cli_fail(cli, err, "%s", err_text(err));
+	return err == OK ? OK : cli_report(cli, err);
+}
+
+bool cli_is_retry(const struct cli *cli, enum err err)
+{
+	/* Negative: the daemon may well run, but not for this user. */
+	return coffer_error_is_retry(err_number(err)) == 1 && coffer_retry_after_ms(cli->vault) >= 0;
 }
 
 enum err cli_show(const struct cli *cli, const struct reply *reply)
@@ -211,18 +220,23 @@ enum err cli_show(const struct cli *cli, const struct reply *reply)
 	return err == OK ? OK : cli_fail(cli, err, "the result cannot be shown: no memory");
 }
 
-enum err cli_request(struct cli *cli)
+enum err cli_ask(struct cli *cli, enum request_kind kind, struct reply *reply)
 {
 	BUF_AUTO params = {0};
-	REPLY_AUTO reply = {0};
 	struct json_writer w = json_writer(&params);
 
 	json_begin_object(&w);
 
-	enum err err = params_write(cli, &w);
+	enum err err = params_write(cli, kind, &w);
 
 	json_end_object(&w);
-	if (err == OK)
-		err = cli_call(cli, request_info(cli->command->kind)->method, &params, &reply);
+	return err == OK ? cli_call(cli, request_info(kind)->method, &params, reply) : err;
+}
+
+enum err cli_request(struct cli *cli)
+{
+	REPLY_AUTO reply = {0};
+	enum err err = cli_ask(cli, cli->command->kind, &reply);
+
 	return err == OK ? cli_show(cli, &reply) : err;
 }

@@ -11,6 +11,7 @@
 #include "coffer.h"
 #include "err.h"
 #include "reply.h"
+#include "request.h"
 
 struct command;
 
@@ -18,6 +19,7 @@ struct cli {
 	const struct command *command; /* NULL until it is known */
 	struct args args;
 	coffer *vault; /* opened by the first call */
+	int exit_status; /* of a command that did what it was told */
 };
 
 void cli_deinit(struct cli *cli);
@@ -43,6 +45,16 @@ void cli_guard(void);
  * memory: valid until the next call.
  */
 enum err cli_call(struct cli *cli, const char *method, const struct buf *params, struct reply *reply);
+
+/* The same without a report.  cli_report then makes it, as long as nothing else was asked; it returns err. */
+enum err cli_try(struct cli *cli, const char *method, const struct buf *params, struct reply *reply);
+enum err cli_report(const struct cli *cli, enum err err);
+
+/* True when the call that gave err may succeed later without anybody's doing. */
+bool cli_is_retry(const struct cli *cli, enum err err);
+
+/* Asks for what the arguments say about the fields of a request, and nothing else.  Errors are reported. */
+enum err cli_ask(struct cli *cli, enum request_kind kind, struct reply *reply);
 
 /* Prints a result as --json or by the command's printer. */
 enum err cli_show(const struct cli *cli, const struct reply *reply);

@@ -27,13 +27,15 @@ struct operand {
 	enum need need;
 };
 
-enum { OPERANDS_MAX = 3, OWN_OPTIONS_MAX = 4 };
+enum { OPERANDS_MAX = 3, OWN_OPTIONS_MAX = 12 };
 
 struct command {
 	const char *words; /* "integration add" */
 	enum request_kind kind; /* REQUEST_COUNT: no one request stands behind it */
 	struct operand operands[OPERANDS_MAX + 1];
 	unsigned options[OWN_OPTIONS_MAX + 1]; /* slots beside the request's fields; 0 ends the list */
+	bool takes_value; /* asks for one, though no one request stands behind it */
+	bool starts_program; /* everything behind "--" is a command and its arguments */
 	enum err (*run)(struct cli *cli); /* reports its errors itself */
 	enum err (*print)(const struct reply *reply); /* for people; NULL: run prints */
 	const char *text; /* one line of help */

@@ -25,7 +25,8 @@ static void print_option(FILE *stream, const struct option *option)
 	char left[80] = "";
 	char text[256] = "";
 
-	(void)snprintf(left, sizeof(left), "--%s%s%s", option->name, option->metavar == NULL ? "" : " ",
+	(void)snprintf(left, sizeof(left), "--%s%s%s", option->name,
+		option->metavar == NULL || option->may_stand_alone ? "" : " ",
 		option->metavar == NULL ? "" : option->metavar);
 	(void)snprintf(text, sizeof(text), "%s%s%s", option->text, option->is_needed ? " (needed)" : "",
 		option->is_list ? " (may be repeated)" : "");
@@ -55,7 +56,7 @@ static void print_usage(FILE *stream, const struct command *command)
 		fputs(name, stream);
 		fputs(o->need == NEED_MAYBE ? "]" : o->need == NEED_SOME ? "..." : "", stream);
 	}
-	fputs(" [options]\n", stream);
+	fputs(command->starts_program ? " [options] [-- CMD ARG...]\n" : " [options]\n", stream);
 }
 
 static void print_options(FILE *stream, const struct command *command)

@@ -150,6 +150,9 @@ int main(int argc, char **argv)
 
 	if (fflush(stdout) != 0 || ferror(stdout) != 0)
 		err = err == OK ? cli_fail(&cli, ERR_STORAGE, "standard output cannot be written") : err;
+
+	int status = err == OK ? cli.exit_status : err_exit_code(err);
+
 	cli_deinit(&cli);
-	return err_exit_code(err);
+	return status;
 }

@@ -75,6 +75,7 @@ struct option options_of(unsigned slot)
 		.text = own[slot - FIELD_COUNT].text,
 	};
 
+	option.may_stand_alone = option.metavar != NULL && option.metavar[0] == '[';
 	(void)snprintf(option.name, sizeof(option.name), "%s", own[slot - FIELD_COUNT].typed);
 	return option;
 }
@@ -127,6 +128,9 @@ bool options_take_value(const struct command *command)
 {
 	const struct request_info *request =
 		command == NULL || command->kind == REQUEST_COUNT ? NULL : request_info(command->kind);
+
+	if (command != NULL && command->takes_value)
+		return true;
 
 	for (size_t i = 0; request != NULL && i < request->field_count; i++) {
 		if (request->fields[i].field == FIELD_VALUE)

@@ -25,6 +25,7 @@ struct option {
 	unsigned slot;
 	char name[32];
 	const char *metavar; /* NULL: takes no value */
+	bool may_stand_alone; /* takes a value only as --name=value */
 	const char *text;
 	bool is_needed;
 	bool is_list; /* may be given several times */

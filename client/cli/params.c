@@ -56,6 +56,21 @@ static enum err check_state(const struct writing *writing, const char *text)
 	return refuse(writing, "active, suspended or retired");
 }
 
+static enum err read_count(const struct writing *writing, const char *text, int64_t *out)
+{
+	*out = 0;
+	if (*text == '\0' || (text[0] == '0' && text[1] != '\0'))
+		return refuse(writing, "not a number");
+	for (; *text != '\0'; text++) {
+		if (*text < '0' || *text > '9')
+			return refuse(writing, "not a number");
+		*out = *out * 10 + (*text - '0');
+		if (*out > COUNT_MAX)
+			return refuse(writing, "too large a number");
+	}
+	return OK;
+}
+
 static enum err write_count(const struct writing *writing, const char *text)
 {
 	int64_t value = 0;
@@ -65,17 +80,12 @@ static enum err write_count(const struct writing *writing, const char *text)
 		json_write_text(writing->w, text, 0);
 		return OK;
 	}
-	if (*text == '\0' || (text[0] == '0' && text[1] != '\0'))
-		return refuse(writing, "not a number");
-	for (; *text != '\0'; text++) {
-		if (*text < '0' || *text > '9')
-			return refuse(writing, "not a number");
-		value = value * 10 + (*text - '0');
-		if (value > COUNT_MAX)
-			return refuse(writing, "too large a number");
-	}
-	json_write_integer(writing->w, value);
-	return OK;
+
+	enum err err = read_count(writing, text, &value);
+
+	if (err == OK)
+		json_write_integer(writing->w, value);
+	return err;
 }
 
 /* Lines may hold commas, keys cannot. */
@@ -172,9 +182,9 @@ static enum err write_field(const struct writing *writing, const char *text)
 	return OK;
 }
 
-enum err params_write(const struct cli *cli, struct json_writer *w)
+enum err params_write(const struct cli *cli, enum request_kind kind, struct json_writer *w)
 {
-	const struct request_info *request = request_info(cli->command->kind);
+	const struct request_info *request = request_info(kind);
 	enum err err = OK;
 
 	for (size_t i = 0; i < request->field_count && err == OK; i++) {
@@ -185,4 +195,12 @@ enum err params_write(const struct cli *cli, struct json_writer *w)
 			err = write_field(&writing, text);
 	}
 	return err;
+}
+
+enum err params_count(const struct cli *cli, enum field field, int64_t *out)
+{
+	struct writing writing = {.cli = cli, .field = field};
+	const char *text = args_text(&cli->args, field);
+
+	return text == NULL ? OK : read_count(&writing, text, out);
 }

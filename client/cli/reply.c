@@ -64,6 +64,42 @@ const struct json_token *reply_at(
 	return at;
 }
 
+bool reply_is(const struct reply *reply, const struct json_token *object, const char *path, const char *text)
+{
+	return json_equals(&reply->doc, reply_at(reply, object, path), text);
+}
+
+bool reply_flag(const struct reply *reply, const struct json_token *object, const char *path)
+{
+	const struct json_token *value = reply_at(reply, object, path);
+
+	return value != NULL && value->type == JSON_TRUE;
+}
+
+int64_t reply_integer(const struct reply *reply, const struct json_token *object, const char *path)
+{
+	int64_t value = 0;
+
+	return json_integer(&reply->doc, reply_at(reply, object, path), &value) == OK ? value : 0;
+}
+
+void reply_text(
+	const struct reply *reply, const struct json_token *object, const char *path, char *out, size_t cap)
+{
+	size_t len = 0;
+
+	if (json_text(&reply->doc, reply_at(reply, object, path), out, cap, &len) != OK)
+		out[0] = '\0';
+}
+
+const struct json_token *reply_array(
+	const struct reply *reply, const struct json_token *object, const char *path)
+{
+	const struct json_token *value = reply_at(reply, object, path);
+
+	return value != NULL && value->type == JSON_ARRAY ? value : NULL;
+}
+
 static void append_text(struct buf *buf, const struct reply *reply, const struct json_token *string)
 {
 	size_t cap = json_text_len(&reply->doc, string) + 1;

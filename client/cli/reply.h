@@ -5,7 +5,9 @@
 #ifndef COFFER_CLI_REPLY_H
 #define COFFER_CLI_REPLY_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "buf.h"
 #include "err.h"
@@ -28,6 +30,15 @@ void reply_clear(struct reply *reply);
 const struct json_token *reply_at(
 	const struct reply *reply, const struct json_token *object, const char *path);
 
+/* A member as what it is; of another type, or absent: false, 0, "", and an array without entries. */
+bool reply_is(const struct reply *reply, const struct json_token *object, const char *path, const char *text);
+bool reply_flag(const struct reply *reply, const struct json_token *object, const char *path);
+int64_t reply_integer(const struct reply *reply, const struct json_token *object, const char *path);
+void reply_text(const struct reply *reply, const struct json_token *object, const char *path, char *out,
+	size_t cap); /* "" also for what does not fit */
+const struct json_token *reply_array(
+	const struct reply *reply, const struct json_token *object, const char *path); /* or NULL */
+
 /* How a member is shown. */
 enum show {
 	SHOW_TEXT,
@@ -36,6 +47,13 @@ enum show {
 	SHOW_TIME, /* without milliseconds */
 	SHOW_LAST, /* a time; absent means never */
 	SHOW_STATE, /* a word that may have a colour */
+	/* What a word or two say of an object, or of what stands for one: cells.h. */
+	SHOW_HOLDER, /* a holder: pid, "children may hold" or "unknown" */
+	SHOW_VERSIONS, /* "A=3 B=1" */
+	SHOW_END, /* how a run ended */
+	SHOW_VERDICT, /* "passed" or "failed" */
+	SHOW_DIGEST, /* the beginning of one */
+	SHOW_DURATION, /* of milliseconds */
 };
 
 /* Appends what people see of a value, safe for a terminal; "-" or "never" when there is none. */

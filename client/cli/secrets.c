@@ -130,7 +130,7 @@ enum err secrets_send(struct cli *cli, struct arena *arena, const struct secret 
 
 static enum err write_arguments(struct json_writer *w, const void *context)
 {
-	return params_write(context, w);
+	return params_write(context, REQUEST_SECRET_PUT, w);
 }
 
 /* Before anybody is asked: a value for a key that cannot be is not worth typing. */

@@ -1,15 +1,18 @@
 /*
- * The only code that prints a result for people.  Every cell comes from reply_show, hence through the filter
+ * The only code that prints a result for people.  Every cell comes from cells_show, hence through the filter
  * of tty_text; libsmartcols aligns them and is told not to encode a second time.
  */
 #include "table.h"
 
 #include <libsmartcols.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include <wchar.h>
+
+#include "cells.h"
 
 static const struct {
 	const char *word;
@@ -18,12 +21,17 @@ static const struct {
 	{"active", "green"},
 	{"current", "green"},
 	{"ok", "green"},
+	{"passed", "green"},
+	{"staged", "cyan"},
 	{"draining", "yellow"},
+	{"warning", "yellow"},
 	{"suspended", "yellow"},
 	{"retired", "darkgray"},
 	{"revoked", "darkgray"},
 	{"denied", "red"},
 	{"refused", "red"},
+	{"failed", "red"},
+	{"critical", "red"},
 };
 
 static void unref_table(struct libscols_table **table)
@@ -33,11 +41,12 @@ static void unref_table(struct libscols_table **table)
 
 #define TABLE_AUTO __attribute__((cleanup(unref_table))) struct libscols_table
 
-bool table_has_colours(void)
+/* Colours belong on a terminal, and nowhere where NO_COLOR is set. */
+static bool has_colours(FILE *stream)
 {
 	const char *no_color = getenv("NO_COLOR");
 
-	return isatty(STDOUT_FILENO) == 1 && (no_color == NULL || *no_color == '\0');
+	return isatty(fileno(stream)) == 1 && (no_color == NULL || *no_color == '\0');
 }
 
 static const char *colour_of(const char *word)
@@ -53,7 +62,9 @@ static enum err add_columns(struct libscols_table *table, const struct column *c
 {
 	for (const struct column *c = columns; c->label != NULL; c++) {
 		bool is_number = c->show == SHOW_NUMBER || c->show == SHOW_ORDINAL;
-		int flags = is_number ? SCOLS_FL_RIGHT : c->show == SHOW_TEXT ? SCOLS_FL_WRAP : 0;
+		int flags = is_number                                          ? SCOLS_FL_RIGHT
+			    : c->show == SHOW_TEXT || c->show == SHOW_VERSIONS ? SCOLS_FL_WRAP
+									       : 0;
 		struct libscols_column *column = scols_table_new_column(table, c->label, 0, flags);
 
 		if (column == NULL || scols_cell_set_color(scols_column_get_header(column), "bold") != 0)
@@ -63,16 +74,17 @@ static enum err add_columns(struct libscols_table *table, const struct column *c
 }
 
 static enum err add_cell(struct libscols_line *line, size_t index, const struct reply *reply,
-	const struct json_token *value, enum show show)
+	const struct json_token *object, const struct column *column)
 {
 	BUF_AUTO text = {0};
 
-	reply_show(&text, reply, value, show);
+	cells_show(&text, reply, reply_at(reply, object, column->path), column->show);
 	buf_append_byte(&text, '\0');
 	if (buf_failed(&text) || scols_line_set_data(line, index, text.bytes) != 0)
 		return ERR_INTERNAL;
 
-	const char *colour = show == SHOW_STATE ? colour_of(text.bytes) : NULL;
+	bool is_state = column->show == SHOW_STATE || column->show == SHOW_VERDICT;
+	const char *colour = is_state ? colour_of(text.bytes) : NULL;
 
 	if (colour != NULL && scols_cell_set_color(scols_line_get_cell(line, index), colour) != 0)
 		return ERR_INTERNAL;
@@ -115,25 +127,36 @@ static enum err add_line(struct libscols_table *table, const struct reply *reply
 	enum err err = line == NULL ? ERR_INTERNAL : OK;
 
 	for (size_t i = 0; err == OK && columns[i].label != NULL; i++)
-		err = add_cell(line, i, reply, reply_at(reply, object, columns[i].path), columns[i].show);
+		err = add_cell(line, i, reply, object, &columns[i]);
 	return err;
 }
 
-/* One blank between columns. */
-static size_t natural_width(struct libscols_table *table)
+static size_t natural_width(struct libscols_table *table, size_t index)
+{
+	struct libscols_column *column = scols_table_get_column(table, index);
+	size_t width = cell_width(scols_cell_get_data(scols_column_get_header(column)));
+
+	for (size_t row = 0; row < scols_table_get_nlines(table); row++) {
+		size_t other = cell_width(text_at(table, row, index));
+
+		width = other > width ? other : width;
+	}
+	return width;
+}
+
+/* Of the columns that are shown, with a blank between; those that may be wrapped take at most so much. */
+static size_t table_width(struct libscols_table *table, size_t wrapped_max)
 {
 	size_t sum = 0;
 
 	for (size_t i = 0; i < scols_table_get_ncols(table); i++) {
-		struct libscols_column *column = scols_table_get_column(table, i);
-		size_t width = cell_width(scols_cell_get_data(scols_column_get_header(column)));
+		int flags = scols_column_get_flags(scols_table_get_column(table, i));
+		size_t width = natural_width(table, i);
 
-		for (size_t row = 0; row < scols_table_get_nlines(table); row++) {
-			size_t other = cell_width(text_at(table, row, i));
-
-			width = other > width ? other : width;
-		}
-		sum += width + (i > 0);
+		if ((flags & SCOLS_FL_WRAP) != 0 && width > wrapped_max)
+			width = wrapped_max;
+		if ((flags & SCOLS_FL_HIDDEN) == 0)
+			sum += width + (sum > 0);
 	}
 	return sum;
 }
@@ -148,9 +171,9 @@ static bool is_blank(struct libscols_table *table, size_t index)
 }
 
 /* Where room is short, it goes to columns that say something. */
-static enum err fit_terminal(struct libscols_table *table)
+static enum err fit_terminal(struct libscols_table *table, FILE *stream)
 {
-	if (isatty(STDOUT_FILENO) != 1 || natural_width(table) <= scols_table_get_termwidth(table))
+	if (isatty(fileno(stream)) != 1 || table_width(table, SIZE_MAX) <= scols_table_get_termwidth(table))
 		return OK;
 	for (size_t i = 0; i < scols_table_get_ncols(table); i++) {
 		struct libscols_column *column = scols_table_get_column(table, i);
@@ -162,10 +185,39 @@ static enum err fit_terminal(struct libscols_table *table)
 	return OK;
 }
 
+/* Lines that the terminal breaks anywhere are no table any more. */
+static bool is_too_wide(struct libscols_table *table, FILE *stream)
+{
+	enum { WRAPPED_WIDTH = 12 };
+
+	return stream == stdout && isatty(STDOUT_FILENO) == 1 &&
+	       table_width(table, WRAPPED_WIDTH) > scols_table_get_termwidth(table);
+}
+
+static enum err print_blocks(
+	const struct reply *reply, const struct json_token *array, const struct column *columns)
+{
+	enum err err = OK;
+
+	for (const struct json_token *t = json_first(&reply->doc, array); err == OK && t != NULL;
+		t = json_next(&reply->doc, array, t)) {
+		if (t != array + 1)
+			puts("");
+		err = table_print_block(reply, t, columns);
+	}
+	return err;
+}
+
 enum err table_print(const struct reply *reply, const struct json_token *array, const struct column *columns)
 {
+	return table_print_to(stdout, reply, array, columns);
+}
+
+enum err table_print_to(
+	FILE *stream, const struct reply *reply, const struct json_token *array, const struct column *columns)
+{
 	if (array == NULL || array->type != JSON_ARRAY || array->count == 0) {
-		puts("none");
+		fputs("none\n", stream);
 		return OK;
 	}
 
@@ -174,14 +226,16 @@ enum err table_print(const struct reply *reply, const struct json_token *array, 
 
 	if (err != OK)
 		return err;
-	if (scols_table_enable_colors(table, table_has_colours()) != 0 ||
-		scols_table_enable_noencoding(table, 1) != 0)
+	if (scols_table_enable_colors(table, has_colours(stream)) != 0 ||
+		scols_table_enable_noencoding(table, 1) != 0 || scols_table_set_stream(table, stream) != 0)
 		return ERR_INTERNAL;
 	for (const struct json_token *t = json_first(&reply->doc, array); err == OK && t != NULL;
 		t = json_next(&reply->doc, array, t))
 		err = add_line(table, reply, t, columns);
 	if (err == OK)
-		err = fit_terminal(table);
+		err = fit_terminal(table, stream);
+	if (err == OK && is_too_wide(table, stream))
+		return print_blocks(reply, array, columns);
 	if (err == OK && scols_print_table(table) != 0)
 		err = ERR_INTERNAL;
 	return err;
@@ -209,7 +263,7 @@ static enum err print_member(
 {
 	BUF_AUTO text = {0};
 
-	reply_show(&text, reply, value, column->show);
+	cells_show(&text, reply, value, column->show);
 	buf_append_byte(&text, '\0');
 	if (buf_failed(&text))
 		return ERR_INTERNAL;
