@@ -13,6 +13,7 @@
 #include "import.h"
 #include "import_send.h"
 #include "integrations.h"
+#include "secret_put.h"
 #include "secrets.h"
 #include "session.h"
 #include "verify.h"
@@ -103,20 +104,20 @@ static const struct command commands[] = {
 		.words = "secret put",
 		.kind = REQUEST_SECRET_PUT,
 		.operands = {{FIELD_INTEGRATION, NEED_ONE}, {FIELD_KEY, NEED_ONE}},
-		.options = {SLOT_EXACT},
-		.run = secrets_put,
+		.options = {SLOT_EXACT, SLOT_GENERATE, SLOT_TO_STDIN_OF},
+		.run = secret_put_run,
 		.print = secrets_print_version,
-		.text = "store a value, read from standard input or asked for without showing it",
+		.text = "store a value: from standard input, asked for without showing it, or made here",
 		.example = "pwgen -s 40 1 | coffer secret put finance/warehouse-sync PGPASSWORD --note "
 			   "'first one'",
 	},
 	{
 		.words = "secret list",
 		.kind = REQUEST_SECRET_LIST,
-		.operands = {{FIELD_INTEGRATION, NEED_ONE}},
-		.run = cli_request,
+		.operands = {{FIELD_INTEGRATION, NEED_MAYBE}},
+		.run = secrets_list,
 		.print = secrets_print_list,
-		.text = "list the secrets of an integration (names and versions, never values)",
+		.text = "list the secrets of an integration, or what a user has put or fetched",
 		.example = "coffer secret list finance/warehouse-sync",
 	},
 	{
@@ -125,7 +126,7 @@ static const struct command commands[] = {
 		.operands = {{FIELD_INTEGRATION, NEED_ONE}, {FIELD_KEY, NEED_ONE}},
 		.run = cli_request,
 		.print = secrets_print_one,
-		.text = "the versions of one secret (never values)",
+		.text = "the versions of one secret and their tests (never values)",
 		.example = "coffer secret show finance/warehouse-sync PGPASSWORD",
 	},
 	{

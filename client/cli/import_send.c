@@ -10,9 +10,9 @@
 #include "cli.h"
 #include "gate.h"
 #include "request.h"
-#include "secrets.h"
 #include "table.h"
 #include "tty_text.h"
+#include "value.h"
 
 static const struct column columns[] = {
 	{"KEY", "key", SHOW_STATE},
@@ -113,7 +113,7 @@ static void write_stored(
 static enum err store_all(struct import *import)
 {
 	ARENA_AUTO arena = {0};
-	enum err err = arena_init(&arena, SECRETS_SEND_BYTES, false);
+	enum err err = arena_init(&arena, VALUE_SEND_BYTES, false);
 
 	if (err != OK)
 		return cli_fail(import->cli, err, "not enough memory may be locked (ulimit -l)");
@@ -125,7 +125,7 @@ static enum err store_all(struct import *import)
 		if (!assignment->is_effective || !import_wants(import, assignment->key))
 			continue;
 		if (!import->is_dry)
-			err = secrets_send(import->cli, &arena, &assignment->value, write_put, &put, &reply);
+			err = value_send(import->cli, &arena, &assignment->value, write_put, &put, &reply);
 		if (err == OK)
 			write_stored(import, assignment, &reply);
 		else

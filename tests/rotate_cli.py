@@ -1,0 +1,308 @@
+#!/usr/bin/python3
+"""Rotation by coffer-manage: made values, tests, waiting, rotate, against a vault that keeps versions and a `coffer` that
+only notes how it was started.   usage: rotate_cli.py COFFER_MANAGE"""
+
+import hashlib
+import json
+import os
+import re
+import shlex
+import shutil
+import signal
+import stat
+import string
+import struct
+import subprocess
+import sys
+import threading
+import time
+import unittest
+
+import manage_base
+from fake_daemon import FakeDaemon, refusal
+from manage_base import CommandTest, environment, manage
+
+NAME = ["finance/sync", "PGPASSWORD"]
+NOBODY = {"user": 65534, "group": 65534, "extra_groups": []}
+AT = "2026-11-24T09:30:00.123Z"
+
+# Stands beside coffer-manage as `coffer`: notes how it was started, runs the command, records the verdict.
+STUB = r"""#!/usr/bin/python3
+import json, os, socket, subprocess, sys
+directory = os.path.dirname(os.path.abspath(sys.argv[0]))
+with open(os.path.join(directory, "noted"), "a") as file:
+    file.write(json.dumps({"argv": sys.argv[1:], "uids": os.getresuid(), "gids": os.getresgid(), "groups": os.getgroups(),
+                           "env": dict(os.environ), "stdin": os.fstat(0).st_mode}) + "\n")
+at = sys.argv.index("--")
+status = subprocess.run(sys.argv[at + 1:]).returncode
+if status != 99:
+    with socket.socket(socket.AF_UNIX) as vault:
+        vault.connect(os.environ["COFFER_SOCKET"])
+        digest = sys.argv[sys.argv.index("--verdict") + 1]
+        vault.sendall(json.dumps({"id": 1, "method": "secret.record_test", "params": {
+            "passed": status == 0, "command_digest": digest}}).encode() + b"\n")
+        vault.recv(4096)
+sys.exit(status)
+"""
+
+
+def digest(*arguments):
+    parts = b"".join(struct.pack("<I", len(a.encode())) + a.encode() for a in arguments)
+    return hashlib.blake2b(b"coffer/command/1\0" + parts, digest_size=32).hexdigest()
+
+
+class Vault:
+    """One secret's versions, and what the daemon does with them."""
+
+    def __init__(self, states=(), test=None, roles=("admin",), granted=("finance/sync",), users=("nobody",)):
+        self.versions = [{"version": n, "state": s, "tested": False, "tests": []} for n, s in enumerate(states, 1)]
+        self.holders = []
+        self.test = test
+        self.roles = list(roles)
+        self.granted = list(granted)
+        self.grants = [{"id": n, "rule": {"user": u, "uid": 65534 + n}} for n, u in enumerate(users)]
+        self.values = {}
+        self.calls = []
+        self.refusals = {}  # method → refusals to come
+
+    def state(self, version):
+        return self.versions[version - 1]["state"]
+
+    def find(self, state):
+        return next((v for v in self.versions if v["state"] == state), None)
+
+    def hold(self, version, pid=4711, **more):
+        self.holders.append({"integration": NAME[0], "key": NAME[1], "version": version, "holder": "process", "pid": pid,
+                             "user": "etl", "unit": "etl.service", "since": AT, **more})
+
+    def verdict(self, passed, is_it=True):
+        staged = self.find("staged")
+        staged["tests"].insert(0, {"run": f"01KAMZ{len(staged['tests']):020d}", "passed": passed})
+        staged["tested"] = passed and is_it
+
+    def answer(self, request, pid):
+        method, params = request["method"], request.get("params", {})
+        self.calls.append((method, params))
+        waiting = self.refusals.get(method)
+        if waiting:
+            return waiting.pop(0)
+        done = getattr(self, method.replace(".", "_"))(params)
+        return done if done is None or "error" in done else {"result": done}
+
+    def whoami(self, params):
+        return {"user": "x", "roles": self.roles, "integrations": self.granted}
+
+    def integration_show(self, params):
+        return {"integration": {"name": params["name"], "test": self.test}}
+
+    def grant_list(self, params):
+        return {"grants": self.grants}
+
+    def secret_show(self, params):
+        if not self.versions:
+            return refusal("not_found")
+        return {"key": params["key"], "versions": self.versions[::-1]}
+
+    def secret_put(self, params):
+        stage = params.get("stage", False)
+        newest = len(self.versions)
+        if (stage and self.find("staged")) or params.get("expect_version", newest) != newest:
+            return refusal("conflict")
+        if not stage and self.find("current"):
+            self.find("current")["state"] = "draining"
+        self.versions.append({"version": newest + 1, "state": "staged" if stage else "current", "tested": False, "tests": []})
+        self.values[newest + 1] = params["value"]
+        return {"key": params["key"], "version": newest + 1, "state": self.versions[-1]["state"]}
+
+    def secret_record_test(self, params):
+        self.verdict(params["passed"], self.test is None or params["command_digest"] == digest("/bin/sh", "-c", self.test))
+        return {"tested": []}
+
+    def secret_promote(self, params):
+        chosen = self.versions[params["version"] - 1]
+        if params.get("expect_version", len(self.versions)) != len(self.versions) or chosen["state"] != "staged":
+            return refusal("conflict")
+        if not chosen["tested"] and not params.get("untested"):
+            return refusal("untested")
+        old = self.find("current")
+        if old:
+            old["state"] = "draining"
+        chosen["state"] = "current"
+        return {"key": params["key"], "version": params["version"], "state": "current",
+                "replaced": old["version"] if old else None}
+
+    def holder_list(self, params):
+        return {"holders": self.holders, "more": False}
+
+    def secret_revoke(self, params):
+        chosen = self.versions[params["version"] - 1]
+        held = [h for h in self.holders if h["version"] == params["version"]
+                and not (params.get("processes_only") and h["holder"] == "unit")]
+        if chosen["state"] == "current" or held:
+            return refusal("in_use", "somebody may still hold it", holder_count=len(held), holders=held[:16])
+        chosen["state"] = "revoked"
+        return {"key": params["key"], "version": params["version"], "state": "revoked", "issuer": "the dba",
+                "issuer_ref": f"key-{params['version']}", "backups": []}
+
+
+def fake(*args, **options):
+    vault = Vault(*args, **options)
+    daemon = FakeDaemon(vault.answer)
+    daemon.vault = vault
+    return daemon
+
+
+class RotateTest(CommandTest):
+    def setUp(self):
+        super().setUp()
+        os.chmod(self.directory, 0o755)
+        # A copy, so that the stub can stand beside it.
+        shutil.copy(ORIGINAL, self.path("coffer-manage"))
+        manage_base.MANAGE = self.path("coffer-manage")
+        stub = self.write("coffer", STUB)
+        os.chmod(stub, 0o755)
+        noted = self.write("noted", "")
+        os.chmod(noted, 0o666)
+
+    def noted(self):
+        return [json.loads(line) for line in self.read(self.path("noted")).splitlines()]
+
+    @staticmethod
+    def methods(daemon, *but):
+        return [m for m, _ in daemon.vault.calls if m not in ("secret.show", *but)]
+
+    def start(self, daemon, *args, **options):
+        env = environment(daemon, options.get("user", os.getuid()))
+        process = subprocess.Popen([manage_base.MANAGE, *args], env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE, text=True, **options)
+        self.addCleanup(self.end, process)
+        return process
+
+    @staticmethod
+    def end(process):
+        process.kill()
+        process.communicate()
+
+    def wait_for(self, condition):
+        end = time.monotonic() + 60
+        while not condition():
+            self.assertLess(time.monotonic(), end)
+            time.sleep(0.02)
+
+    def wait_until_it_sleeps(self, process):
+        """After a line about the wait there is nothing to sleep for but the time until the next look."""
+        self.wait_for(lambda: self.read(f"/proc/{process.pid}/stat").rsplit(") ", 1)[1][0] == "S")
+
+    # ---- made values ----
+
+    def put(self, daemon, *args):
+        # Standard input is a pipe that holds something else, which must not be looked at.
+        return manage(daemon, "secret", "put", *NAME, *args, stdin=b"not this")
+
+    def test_a_made_value_that_cannot_be_is_refused_before_any_request(self):
+        with fake() as daemon:
+            for args, word in ((["--generate=15"], "from 16 to 1024"), (["--generate=1025"], "from 16 to 1024"),
+                               (["--generate=x"], "from 16 to 1024"), (["--generate=-20"], "from 16 to 1024"),
+                               (["--generate=99999999999999999999"], "from 16 to 1024"),
+                               (["--generate", "32"], "never taken from the command line"),
+                               (["--generate", "--generate"], "given twice"),
+                               (["--generate", "--exact"], "--exact is for standard input"),
+                               (["--to-stdin-of", "true"], "add --generate"),
+                               (["--generate", "--to-stdin-of", ""], "no command"),
+                               (["--generate", "--to-stdin-of"], "needs a value")):
+                self.refused(self.put(daemon, *args), 64, word)
+            self.assertEqual(daemon.requests, [])
+
+    def test_a_made_value_is_random_and_never_shown(self):
+        seen = set()
+        with fake() as daemon:
+            for args, length in ((["--generate"], 32), (["--generate=16"], 16), (["--generate=1024", "--json"], 1024)):
+                done = self.put(daemon, *args)
+                self.assertEqual((done.status, done.stderr), (0, ""))
+                value = daemon.requests[-1]["params"]["value"]
+                self.assertEqual(len(value), length)
+                self.assertLessEqual(set(value), set(string.ascii_letters + string.digits))
+                self.silent_on(done, value)
+                seen.add(value[:16])
+        self.assertEqual(len(seen), 3)
+
+    @unittest.skipUnless(os.getuid() == 0, "only root may look into it")
+    def test_a_made_value_is_in_locked_memory_alone(self):
+        """P1: while the daemon has not answered yet, everything that was made from the value still exists."""
+        asked, looked = threading.Event(), threading.Event()
+
+        def hold(request, pid):
+            asked.set()
+            looked.wait(60)
+            return {"result": {"key": "A", "version": 1, "state": "current"}}
+
+        with FakeDaemon(hold) as daemon:
+            process = self.start(daemon, "secret", "put", *NAME, "--generate")
+            self.assertTrue(asked.wait(60))
+            flags = self.mappings_with(process.pid, daemon.requests[0]["params"]["value"].encode())
+            looked.set()
+            process.communicate(timeout=60)
+        self.assertGreater(len(flags), 0)
+        for each in flags:
+            self.assertIn("lo", each)
+            self.assertIn("dd", each)
+
+    def test_a_command_that_fails_takes_nothing_and_leaves_nothing(self):
+        with fake(["current"]) as daemon:
+            for command, status in (("exit 3", 3), ("cat >/dev/null; exit 255", 255), ("no-such-command 2>&-", 127)):
+                daemon.vault.calls.clear()
+                done = self.put(daemon, "--generate", "--to-stdin-of", command)
+                self.refused(done, 65, f"the command ended with status {status}; the staged version", "is revoked")
+                self.assertEqual(self.methods(daemon), ["secret.put", "secret.revoke"])
+                self.assertEqual(daemon.vault.calls[0][1]["stage"], True)
+                self.assertNotIn("force", daemon.vault.calls[-1][1])
+            self.assertEqual([v["state"] for v in daemon.vault.versions], ["current"] + ["revoked"] * 3)
+            daemon.vault.refusals["secret.revoke"] = [refusal("storage_full", "full")]
+            self.refused(self.put(daemon, "--generate", "--to-stdin-of", "exit 3"), 74, "full", "is still staged")
+
+    def test_a_command_that_died_may_have_passed_it_on(self):
+        with fake() as daemon:
+            done = self.put(daemon, "--generate", "--to-stdin-of", "kill -9 $$")
+            self.refused(done, 65, "status 137, by a signal", "version 1 stays staged")
+            self.assertEqual(self.methods(daemon), ["secret.put"])
+
+    def test_a_kill_in_between_leaves_a_staged_version_that_the_next_try_names(self):
+        with fake() as daemon:
+            done = self.put(daemon, "--generate", "--to-stdin-of", "kill -9 $PPID")
+            self.assertEqual(done.status, -signal.SIGKILL)
+            self.assertEqual(daemon.vault.state(1), "staged")
+            done = self.put(daemon, "--generate", "--to-stdin-of", f"touch {self.path('reached')}")
+            self.refused(done, 65, "version 1 is staged: coffer secret promote finance/sync PGPASSWORD",
+                         "coffer secret revoke finance/sync PGPASSWORD 1 destroys it")
+            self.assertFalse(os.path.exists(self.path("reached")))
+
+    def test_what_the_command_has_taken_stays_if_it_cannot_be_promoted(self):
+        with fake() as daemon:
+            daemon.vault.refusals["secret.promote"] = [refusal("storage_full", "full")]
+            done = self.put(daemon, "--generate", "--to-stdin-of", "cat >/dev/null")
+            self.refused(done, 74, "full", "has taken version 1, which is still staged")
+            self.assertEqual(daemon.vault.state(1), "staged")
+
+    def test_a_command_gets_the_value_and_nothing_else(self):
+        got = self.path("got")
+        for extra, methods, line in (
+            ((), ["secret.put", "secret.promote"], "PGPASSWORD: version 2 is current, version 1 is draining\n"),
+            (("--stage",), ["secret.put"], "PGPASSWORD: version 2 is staged\n"),
+        ):
+            with fake(["current"]) as daemon:
+                done = self.put(daemon, "--generate=1024", "--to-stdin-of", f"cat >{got}; echo out; echo err >&2", "--note", "n", *extra)
+                self.assertEqual((done.status, done.stdout, done.stderr), (0, "out\n" + line, "err\n"))
+                self.assertEqual(self.read(got), daemon.vault.values[2])
+                self.assertEqual(len(self.read(got)), 1024)
+                self.assertEqual(self.methods(daemon), methods)
+                self.assertEqual((daemon.vault.calls[0][1]["note"], daemon.vault.calls[0][1]["stage"]), ("n", True))
+                self.assertEqual(daemon.vault.calls[-1][1].get("untested"), None if extra else True)
+
+    def test_a_command_that_reads_nothing_still_ends_well(self):
+        with fake() as daemon:
+            self.assertEqual(self.put(daemon, "--generate", "--to-stdin-of", "exec <&-").status, 0)
+
+
+if __name__ == "__main__":
+    ORIGINAL = os.path.abspath(sys.argv[1])
+    unittest.main(argv=[sys.argv[0], *sys.argv[2:]])
