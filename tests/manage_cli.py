@@ -27,7 +27,8 @@ COMMANDS = [
     "status", "whoami",
     "integration add", "integration list", "integration show", "integration edit",
     "grant add", "grant list", "grant remove",
-    "secret put", "secret list", "secret show", "secret revoke", "secret remove",
+    "secret put", "secret list", "secret show", "secret promote", "secret rollback", "secret revoke",
+    "secret remove", "holders", "history", "alerts",
     "import", "audit list", "audit export", "audit verify",
 ]
 
@@ -39,8 +40,31 @@ INTEGRATION = {
 GRANT = {"id": 7, "integration": "finance/sync", "rule": {"user": "etl", "unit": "etl.service"},
          "created_at": "2026-11-22T09:30:00.123Z", "created_by": "root"}
 LISTED = {"key": "PGPASSWORD", "description": "the warehouse", "issuer": "dba", "current": 3, "draining": [1, 2],
-          "fetches": 12, "last_fetched_at": None}
+          "staged": 4, "fetches": 12, "last_fetched_at": None}
+TOUCHED = {"integration": "finance/sync", "key": "PGPASSWORD", "version": 3, "state": "current", "put": True,
+           "fetched": 7, "last_fetched_at": "2026-11-22T10:00:00.999Z"}
+VERDICT = {"at": "2026-11-23T08:00:01.500Z", "by": "etl", "run": "01KAMZ0000000000000000000A", "passed": False,
+           "exit_status": 124, "duration_ms": 30012, "command_digest": "ab" * 32}
+HOLDERS = [
+    {"integration": "finance/sync", "key": "PGPASSWORD", "version": 2, "holder": "process", "pid": 4711, "uid": 1001,
+     "user": "etl", "exe": "/usr/bin/evil\x1b[2J\u202e", "unit": "etl.service", "invocation": "ab", "staged": False,
+     "since": "2026-11-22T09:30:00.123Z", "run": "01KAMZ0000000000000000000A"},
+    {"integration": "finance/sync", "key": "PGPASSWORD", "version": 2, "holder": "unit", "pid": None, "uid": None,
+     "user": None, "exe": None, "unit": "etl.service", "invocation": "ab", "staged": False,
+     "since": "2026-11-22T09:30:00.123Z", "run": None},
+    {"integration": "finance/sync", "key": "PGPASSWORD", "version": 2, "holder": "unknown", "pid": 9, "uid": 1001,
+     "user": "etl", "exe": None, "unit": None, "invocation": None, "staged": False,
+     "since": "2026-11-22T09:30:00.123Z", "run": "01KAMZ0000000000000000000B"},
+]
+RUN = {"run": "01KAMZ0000000000000000000A", "at": "2026-11-22T09:30:00.123Z", "uid": 1001, "user": "etl", "pid": 4711,
+       "unit": None, "staged": False, "versions": [{"key": "A", "version": 3}, {"key": "B", "version": 1}],
+       "state": "running", "ended_at": None, "exit_status": None, "signal": None}
+ALERT = {"kind": "test_failed", "severity": "warning", "integration": "finance/sync", "key": "PGPASSWORD", "version": 4,
+         "since": "2026-11-22T09:30:00.123Z", "text": "its test failed\u202e", "advice": "coffer secret show"}
 VERSIONS = [
+    {"version": 4, "state": "staged", "created_at": "2026-11-23T07:00:00.000Z", "created_by": "root", "note": "\x1b[2J",
+     "changed_at": "2026-11-23T07:00:00.000Z", "issuer_ref": "key-42", "expires_at": None, "fetches": 1, "holders": 1,
+     "last_fetched_at": "2026-11-23T08:00:00.700Z", "tested": False, "tests": [VERDICT]},
     {"version": 2, "state": "revoked", "created_at": "2026-11-22T09:30:00.123Z", "created_by": "root", "note": "",
      "issuer_ref": None, "expires_at": None, "fetches": 3, "last_fetched_at": "2026-11-22T10:00:00.999Z"},
     {"version": 3, "state": "current", "created_at": "2026-11-22T09:31:00.000Z", "created_by": "root", "note": "new",
@@ -59,7 +83,12 @@ RESULTS = {
     "grant.remove": {"removed": 7},
     "secret.list": {"secrets": [LISTED]},
     "secret.show": {"key": "PGPASSWORD", "description": "the warehouse", "issuer": "dba", "versions": VERSIONS},
-    "secret.revoke": {"key": "PGPASSWORD", "version": 2, "state": "revoked"},
+    "secret.promote": {"key": "PGPASSWORD", "version": 4, "state": "current", "replaced": 3},
+    "secret.rollback": {"key": "PGPASSWORD", "version": 3, "state": "current", "replaced": None},
+    "secret.revoke": {"key": "PGPASSWORD", "version": 2, "state": "revoked", "issuer": "the dba\u202e",
+                      "issuer_ref": "key-41", "backups": ["b-1", "b-2"]},
+    "holder.list": {"holders": HOLDERS, "more": False},
+    "run.list": {"runs": [RUN]},
     "secret.remove": {"removed": "PGPASSWORD"},
 }
 
@@ -102,6 +131,11 @@ class ManageTest(CommandTest):
                 (["grant", "remove", "finance/sync", "01"], "id: not a number"),
                 (["secret", "show", "finance/sync"], "missing: KEY"),
                 (["secret", "revoke", "finance/sync", "A"], "missing: VERSION"),
+                (["secret", "list"], "name an INTEGRATION, or a user with --touched-by"),
+                (["secret", "promote", "finance/sync", "A", "x"], "version: not a number"),
+                (["secret", "promote", "finance/sync", "A", "1", "2"], "too many arguments"),
+                (["history"], "missing: INTEGRATION"),
+                (["history", "finance/sync", "--days", "x"], "--days: not a number"),
                 (["integration", "edit", "x", "--labels", "a"], "KEY=VALUE"),
                 (["integration", "edit", "x", "--labels", "a=1", "--labels", "a=2"], "twice"),
                 (["integration", "edit", "x", "--title", b"\xff"], "not UTF-8"),
@@ -239,10 +273,23 @@ class ManageTest(CommandTest):
             (["integration", "show", "--", "x"], "integration.show", {"name": "x"}),
             (["grant", "add", "x", "user=etl", "unit=etl.service"], "grant.add",
              {"integration": "x", "rule": {"user": "etl", "unit": "etl.service"}}),
+            (["grant", "add", "x", "user=a", "--staged-only"], "grant.add",
+             {"integration": "x", "rule": {"user": "a"}, "staged_only": True}),
             (["grant", "list"], "grant.list", {}),
             (["grant", "list", "x"], "grant.list", {"integration": "x"}),
             (["grant", "remove", "x", "7"], "grant.remove", {"integration": "x", "id": 7}),
             (["--json", "secret", "list", "x"], "secret.list", {"integration": "x"}),
+            (["secret", "list", "--touched-by", "ada"], "secret.list", {"touched_by": "ada"}),
+            (["secret", "promote", "x", "A"], "secret.promote", {"integration": "x", "key": "A"}),
+            (["secret", "promote", "x", "A", "4", "--untested"], "secret.promote",
+             {"integration": "x", "key": "A", "version": 4, "untested": True}),
+            (["secret", "rollback", "x", "A", "3", "--expect-version", "4"], "secret.rollback",
+             {"integration": "x", "key": "A", "version": 3, "expect_version": 4}),
+            (["secret", "revoke", "x", "A", "2", "--processes-only"], "secret.revoke",
+             {"integration": "x", "key": "A", "version": 2, "processes_only": True}),
+            (["holders"], "holder.list", {}),
+            (["holders", "x", "A"], "holder.list", {"integration": "x", "key": "A"}),
+            (["history", "x", "--days", "7", "--limit", "3"], "run.list", {"integration": "x", "days": 7, "limit": 3}),
             (["secret", "show", "x", "A", "--json"], "secret.show", {"integration": "x", "key": "A"}),
             (["secret", "revoke", "x", "A", "2", "--force", "--expect-version", "0"], "secret.revoke",
              {"integration": "x", "key": "A", "version": 2, "force": True, "expect_version": 0}),
@@ -256,26 +303,29 @@ class ManageTest(CommandTest):
 
     def test_json_is_the_result_as_it_is(self):
         with FakeDaemon(answer) as daemon:
+            words = {"holder.list": ["holders"], "run.list": ["history", "x"]}
             for method, result in RESULTS.items():
                 extra = {"integration.add": ["x", "--title=t", "--description=d", "--owner=o", "--contact=c"],
                          "integration.show": ["x"], "integration.edit": ["x"], "grant.add": ["x", "user=u"],
                          "grant.remove": ["x", "7"], "secret.list": ["x"], "secret.show": ["x", "A"],
+                         "secret.promote": ["x", "A"], "secret.rollback": ["x", "A"],
                          "secret.revoke": ["x", "A", "2"], "secret.remove": ["x", "A"]}.get(method, [])
-                done = manage(daemon, *method.split("."), *extra, "--json")
+                done = manage(daemon, *words.get(method, method.split(".")), *extra, "--json")
                 self.assertEqual(done.status, 0, done.stderr)
                 self.assertEqual(done.stdout, json.dumps(result) + "\n")
 
     def test_lists_are_aligned_tables(self):
         with FakeDaemon(answer) as daemon:
             lines = manage(daemon, "secret", "show", "finance/sync", "PGPASSWORD").stdout.split("\n")
-        table = [line for line in lines if re.match(r"\s*(VERSION|\d)", line)]
-        self.assertEqual(len(table), 3)
+        table = [line for line in lines if re.match(r"\s*(VERSION|\d+ )", line)]
+        self.assertEqual(len(table), 4)
         at = table[0].index("STATE")
-        self.assertTrue(table[1][at:].startswith("revoked"))
-        self.assertTrue(table[2][at:].startswith("current"))
-        self.assertIn("2026-11-22T09:30:00Z", table[1])
-        self.assertNotIn(".123", table[1])
-        self.assertIn("never", table[2])
+        self.assertTrue(table[1][at:].startswith("staged"))
+        self.assertTrue(table[2][at:].startswith("revoked"))
+        self.assertTrue(table[3][at:].startswith("current"))
+        self.assertIn("2026-11-22T09:30:00Z", table[2])
+        self.assertNotIn(".123", table[2])
+        self.assertIn("never", table[3])
         self.assertNotIn("\x1b", "".join(lines))
 
     def test_text_of_others_cannot_act_on_the_terminal(self):
@@ -287,6 +337,71 @@ class ManageTest(CommandTest):
             block = manage(daemon, "integration", "show", "finance/sync").stdout
             self.assertEqual(len(re.findall(r"(?m)^Owner:", block)), 1)
             self.assertRegex(block, r"(?m)^ +Owner: nobody")
+
+    def test_nobody_elses_text_in_the_new_tables_acts_on_the_terminal(self):
+        with FakeDaemon(lambda r, p: {"result": {"alerts": [ALERT]}} if r["method"] == "alert.list" else answer(r, p)) as daemon:
+            for args in (["holders"], ["history", "x"], ["alerts"], ["secret", "show", "x", "A"], ["secret", "revoke", "x", "A", "2"]):
+                done = manage(daemon, *args)
+                for raw in ("\x1b", "\u202e"):
+                    self.assertNotIn(raw, done.stdout + done.stderr)
+            self.assertIn("evil\\x1b[2J\\xe2\\x80\\xae", manage(daemon, "holders").stdout)
+
+    def test_holders_say_who_may_hold_what(self):
+        with FakeDaemon(answer) as daemon:
+            rows = manage(daemon, "holders", "finance/sync", "PGPASSWORD").stdout.splitlines()
+        self.assertRegex(rows[0], r"^INTEGRATION +KEY +VERSION +WHO +USER +UNIT +EXE +SINCE$")
+        self.assertRegex(rows[1], r" 2 +4711 +etl +etl.service +/usr/bin/evil\S+ +2026-11-22T09:30:00Z$")
+        self.assertRegex(rows[2], r" 2 +children may hold +- +etl.service +- +2026")
+        self.assertRegex(rows[3], r" 2 +unknown +etl +- +- +2026")
+        with FakeDaemon(lambda r, p: {"result": {"holders": HOLDERS, "more": True}}) as daemon:
+            self.assertIn("there are more", manage(daemon, "holders").stderr)
+
+    def test_history_says_how_each_run_ended(self):
+        ends = (({}, "running"), ({"state": "ended", "exit_status": 0}, "exit 0"), ({"state": "ended", "signal": 15}, "signal 15"),
+                ({"state": "ended"}, "ended"), ({"state": "released"}, "released"), ({"state": "again"}, "fetched again"),
+                ({"state": "unknown", "versions": []}, "unknown"))
+        runs = [{**RUN, **end} for end, _ in ends]
+        with FakeDaemon(lambda r, p: {"result": {"runs": runs}}) as daemon:
+            rows = manage(daemon, "history", "finance/sync").stdout.splitlines()
+        self.assertRegex(rows[1], r"^2026-11-22T09:30:00Z +etl +- +4711 +A=3 B=1 +no +running +-$")
+        for row, (_, word) in zip(rows[1:], ends, strict=True):
+            self.assertRegex(row, rf" no +{word} +-$")
+
+    def test_alerts_are_the_exit_status(self):
+        for alerts, status in (([], 0), ([ALERT], 1)):
+            with FakeDaemon(lambda r, p, a=alerts: {"result": {"alerts": a}}) as daemon:
+                for extra in ((), ("--json",)):
+                    done = manage(daemon, "alerts", *extra)
+                    self.assertEqual((done.status, done.stderr), (status, ""))
+                self.assertEqual(json.loads(done.stdout), {"alerts": alerts})
+        with FakeDaemon(lambda r, p: {"result": {}}) as daemon:
+            self.refused(manage(daemon, "alerts"), 76, "no alerts")
+        self.refused(manage(None, "alerts", "--socket", "/nonexistent/socket"), 69)
+
+    def test_tests_stand_below_the_versions(self):
+        with FakeDaemon(answer) as daemon:
+            shown = manage(daemon, "secret", "show", "finance/sync", "PGPASSWORD").stdout
+        self.assertEqual(shown.count("Tests of version"), 1)
+        below = shown.split("Tests of version 4:\n")[1].splitlines()
+        self.assertRegex(below[0], r"^AT +BY +VERDICT +STATUS +TOOK +COMMAND$")
+        self.assertRegex(below[1], r"^2026-11-23T08:00:01Z +etl +failed +124 +30 s +abababababab$")
+        self.assertIn("2026-11-23T08:00:00Z", shown)
+
+    def test_what_a_user_has_touched_is_listed_by_version(self):
+        with FakeDaemon(lambda r, p: {"result": {"user": "ada", "secrets": [TOUCHED]}}) as daemon:
+            rows = manage(daemon, "secret", "list", "--touched-by", "ada").stdout.splitlines()
+        self.assertRegex(rows[0], r"^INTEGRATION +KEY +VERSION +STATE +PUT +FETCHED +LAST FETCHED$")
+        self.assertRegex(rows[1], r"^finance/sync +PGPASSWORD +3 +current +yes +7 +2026-11-22T10:00:00Z$")
+
+    def test_a_tester_sees_what_is_staged_only(self):
+        who = {**RESULTS["whoami"], "integrations": [], "staged_only": ["finance/sync"]}
+        with FakeDaemon(lambda r, p: {"result": who}) as daemon:
+            self.assertRegex(manage(daemon, "whoami").stdout, r"(?m)^Staged only: +finance/sync$")
+        tester = {**GRANT, "staged_only": True}
+        with FakeDaemon(lambda r, p: {"result": {"grant": tester, "grants": [tester]}}) as daemon:
+            self.assertEqual(manage(daemon, "grant", "add", "x", "user=etl", "--staged-only").stdout,
+                             "grant 7: user=etl unit=etl.service may fetch what is staged of finance/sync\n")
+            self.assertRegex(manage(daemon, "grant", "list").stdout, r"STAGED ONLY[^\n]*\n[^\n]*etl.service +yes ")
 
     def test_a_block_leaves_out_what_the_daemon_did_not_say(self):
         with FakeDaemon(answer) as daemon:
@@ -301,10 +416,27 @@ class ManageTest(CommandTest):
             for args, line in (
                 (["grant", "add", "finance/sync", "user=etl"], "grant 7: user=etl unit=etl.service may fetch finance/sync\n"),
                 (["grant", "remove", "finance/sync", "7"], "grant 7 removed\n"),
-                (["secret", "revoke", "finance/sync", "PGPASSWORD", "2"], "PGPASSWORD: version 2 is revoked\n"),
+                (["secret", "revoke", "finance/sync", "PGPASSWORD", "2"],
+                 "PGPASSWORD: version 2 is revoked\n"
+                 "delete it where it was made, too: the dba\\xe2\\x80\\xae, reference key-41\n"
+                 "backups that still hold it, sealed: b-1, b-2\n"),
+                (["secret", "promote", "finance/sync", "PGPASSWORD"],
+                 "PGPASSWORD: version 4 is current, version 3 is draining\n"),
+                (["secret", "rollback", "finance/sync", "PGPASSWORD"], "PGPASSWORD: version 3 is current\n"),
                 (["secret", "remove", "finance/sync", "PGPASSWORD"], "PGPASSWORD removed\n"),
             ):
                 self.assertEqual(manage(daemon, *args).stdout, line)
+
+    def test_a_revoke_says_what_is_known_of_where_to_delete(self):
+        bare = {"key": "A", "version": 2, "state": "revoked"}
+        for more, lines in (
+            ({}, "delete it where it was made, too\n"),
+            ({"issuer_ref": "k", "issuer": None, "backups": []}, "delete it where it was made, too: its reference there is k\nno backup holds it\n"),
+            ({"issuer": "dba"}, "delete it where it was made, too: dba\n"),
+            ({"backups": ["b"] * 32}, f"delete it where it was made, too\nbackups that still hold it, sealed: {', '.join(['b'] * 32)}, and perhaps older ones\n"),
+        ):
+            with FakeDaemon(lambda r, p, m=more: {"result": {**bare, **m}}) as daemon:
+                self.assertEqual(manage(daemon, "secret", "revoke", "x", "A", "2").stdout, "A: version 2 is revoked\n" + lines)
 
     def test_an_empty_list_says_so(self):
         with FakeDaemon(lambda r, p: {"result": {"grants": []}}) as daemon:
@@ -398,6 +530,8 @@ class ManageTest(CommandTest):
             self.assertEqual(core.split()[4:6], ["0", "0"])
             self.assertEqual(os.stat(path + "environ").st_uid, 0)
             process.communicate(timeout=60)
+
+
 
     @unittest.skipUnless(os.getuid() == 0, "only root may look into it")
     def test_a_value_is_in_locked_memory_alone(self):
@@ -503,6 +637,15 @@ class ManageTest(CommandTest):
             for label, is_shown in ((b"SEQ", True), (b"DETAIL", True), (b"GRANT", False), (b"UNIT", False)):
                 self.assertEqual(label in seen, is_shown, seen)
             self.assertIn(b"x" * 40, seen)
+
+    def test_a_table_that_no_terminal_could_hold_is_shown_in_blocks(self):
+        with FakeDaemon(answer) as daemon:
+            _, seen = self.at_terminal(daemon, ["secret", "show", "x", "A"], [], columns=100)
+            self.assertNotIn(b"VERSION ", seen.split(b"Tests of version")[0])
+            self.assertEqual(re.findall(rb"(?m)^VERSION: +(\d)\r$", seen), [b"4", b"2", b"3"])
+            self.assertRegex(seen, rb"(?m)^LAST FETCHED: +never\r$")
+            _, seen = self.at_terminal(daemon, ["secret", "show", "x", "A"], [], columns=240)
+            self.assertNotIn(b"VERSION:", seen)
 
     def test_missing_fields_are_asked_for_at_a_terminal(self):
         with FakeDaemon(answer) as daemon:

@@ -302,6 +302,118 @@ class RotateTest(CommandTest):
         with fake() as daemon:
             self.assertEqual(self.put(daemon, "--generate", "--to-stdin-of", "exec <&-").status, 0)
 
+    # ---- revoke ----
+
+    def revoke(self, *args):
+        return ["secret", "revoke", *NAME, *args]
+
+    def test_a_revoke_that_contradicts_itself_is_refused_before_any_request(self):
+        with fake(["draining", "current"]) as daemon:
+            for args, word in ((["1", "--when-drained", "--force"], "choose one"),
+                               (["1", "--processes-only", "--force"], "choose one"),
+                               (["1", "--when-drained", "--request-id", "0" * 32], "choose one"),
+                               (["1", "--timeout", "2h"], "--timeout is for --when-drained"),
+                               (["1", "--when-drained", "--timeout", "2x"], "--timeout: a duration"),
+                               (["x", "--when-drained"], "version: not a number"),
+                               (["1", "--when-drained", "--expect-version", "x"], "--expect-version: not a number")):
+                self.refused(manage(daemon, *self.revoke(*args)), 64, word)
+            self.assertEqual(daemon.requests, [])
+
+    def test_who_stands_in_the_way_is_shown(self):
+        with fake(["draining", "current"]) as daemon:
+            for pid in range(20):
+                daemon.vault.hold(1, 100 + pid, exe="/evil\x1b[2J\u202e")
+            done = manage(daemon, *self.revoke("1"))
+            self.refused(done, 65, "may still hold it")
+            lines = done.stderr.splitlines()
+            self.assertRegex(lines[1], r"^WHO +USER +UNIT +EXE +SINCE$")
+            self.assertRegex(lines[2], r"^100 +etl +etl.service +/evil\\x1b\S+ +2026-11-24T09:30:00Z$")
+            self.assertEqual(lines[18:], ["coffer: 20 in all: coffer holders shows them"])
+            self.assertEqual(self.methods(daemon), ["secret.revoke"])
+            self.refused(manage(daemon, *self.revoke("2")), 65, "may still hold it")
+
+    def test_a_current_version_is_not_waited_for(self):
+        with fake(["draining", "current"]) as daemon:
+            done = manage(daemon, *self.revoke("2", "--when-drained"))
+            self.refused(done, 65, "it is the current version", "nothing was revoked")
+            self.assertEqual(self.methods(daemon), [])
+        self.refused(manage(None, *self.revoke("2", "--when-drained"), "--socket", "/nonexistent/socket"), 69)
+
+    def test_a_wait_that_takes_too_long_ends_with_75(self):
+        with fake(["draining", "current"]) as daemon:
+            daemon.vault.hold(1)
+            done = manage(daemon, *self.revoke("1", "--when-drained", "--timeout", "1s"))
+            self.refused(done, 75, "coffer: waiting: version 1 may be held by 1: etl.service (pid 4711, since 2026-11-24T09:30:00Z)\n",
+                         "not within 1s; nothing was revoked")
+            self.assertEqual(daemon.vault.state(1), "draining")
+
+    def test_an_interrupt_changes_nothing(self):
+        for number in (signal.SIGINT, signal.SIGTERM):
+            with fake(["draining", "current"]) as daemon:
+                daemon.vault.hold(1)
+                process = self.start(daemon, *self.revoke("1", "--when-drained"))
+                self.assertIn("may be held", process.stderr.readline())
+                self.wait_until_it_sleeps(process)
+                process.send_signal(number)
+                _, stderr = process.communicate(timeout=60)
+                self.assertEqual(process.returncode, -number)
+                self.assertEqual(stderr, "coffer: interrupted; nothing was revoked\n")
+                self.assertNotIn("secret.revoke", self.methods(daemon))
+
+    def test_a_wait_says_when_something_changes_and_ends_when_nobody_is_left(self):
+        with fake(["draining", "current"]) as daemon:
+            daemon.vault.hold(1)
+            daemon.vault.hold(1, holder="unit", pid=None)
+            daemon.vault.hold(2, 99)
+            process = self.start(daemon, *self.revoke("1", "--when-drained"))
+            lines = [process.stderr.readline()]
+            daemon.vault.holders.pop(0)
+            # A daemon that is started anew meanwhile, and one that has seen another holder come.
+            daemon.vault.refusals["secret.show"] = [None, refusal("sealed")]
+            lines.append(process.stderr.readline())
+            lines.append(process.stderr.readline())
+            daemon.vault.refusals["secret.revoke"] = [refusal("in_use")]
+            daemon.vault.holders.pop(0)
+            lines.append(process.stderr.readline())
+            stdout, stderr = process.communicate(timeout=60)
+            self.assertEqual(process.returncode, 0, stderr)
+            self.assertEqual(lines, [
+                "coffer: waiting: version 1 may be held by 2: etl.service (pid 4711, since 2026-11-24T09:30:00Z), "
+                "etl.service (children may hold, since 2026-11-24T09:30:00Z)\n",
+                "coffer: waiting: no answer from the daemon, which is asked again\n",
+                "coffer: waiting: version 1 may be held by 1: etl.service (children may hold, since 2026-11-24T09:30:00Z)\n",
+                "coffer: waiting: the daemon says that it may still be held\n"])
+            self.assertEqual((stdout.splitlines()[0], stderr), ("PGPASSWORD: version 1 is revoked", ""))
+            self.assertEqual(daemon.vault.state(1), "revoked")
+            self.assertFalse(any("force" in params for _, params in daemon.vault.calls))
+
+    def test_children_need_not_be_waited_for(self):
+        with fake(["draining", "current"]) as daemon:
+            daemon.vault.hold(1, holder="unit", pid=None)
+            done = manage(daemon, *self.revoke("1", "--when-drained", "--processes-only", "--expect-version", "2", "--json"))
+            self.assertEqual((done.status, done.stderr), (0, ""))
+            self.assertEqual(json.loads(done.stdout)["state"], "revoked")
+            self.assertEqual(daemon.vault.calls[-1][1], {"integration": NAME[0], "key": NAME[1], "version": 1,
+                                                         "expect_version": 2, "processes_only": True})
+
+    def test_on_a_terminal_one_line_changes(self):
+        with fake(["draining", "current"]) as daemon:
+            daemon.vault.hold(1, unit="evil\x1b[2J\u202e.service")
+            for pid in range(7):
+                daemon.vault.hold(1, 100 + pid)
+            threading.Timer(2.5, daemon.vault.holders.clear).start()
+            status, seen = self.at_terminal(daemon, self.revoke("1", "--when-drained"), [], columns=80)
+            self.assertEqual(status, 0, seen)
+            drawn = [line for line in re.split(rb"[\r\n]+", seen) if line.startswith(b"waiting")]
+            self.assertGreater(len(drawn), 1)
+            self.assertTrue(drawn[0].startswith(b"waiting 00:00:00: version 1 may be held by 8: evil\\x1b"), drawn)
+            for line in drawn:
+                self.assertLess(len(line), 80)
+            self.assertNotIn(b"\x1b", seen)
+            self.assertIn(b"PGPASSWORD: version 1 is revoked\r\n", seen)
+            # What it waited for is gone from the screen.
+            self.assertRegex(seen, rb"\r +\r+PGPASSWORD")
+
 
 if __name__ == "__main__":
     ORIGINAL = os.path.abspath(sys.argv[1])

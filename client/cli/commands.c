@@ -7,12 +7,16 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "alerts.h"
 #include "audits.h"
 #include "cli.h"
 #include "grants.h"
+#include "history.h"
+#include "holders.h"
 #include "import.h"
 #include "import_send.h"
 #include "integrations.h"
+#include "revoke.h"
 #include "secret_put.h"
 #include "secrets.h"
 #include "session.h"
@@ -130,13 +134,34 @@ static const struct command commands[] = {
 		.example = "coffer secret show finance/warehouse-sync PGPASSWORD",
 	},
 	{
+		.words = "secret promote",
+		.kind = REQUEST_SECRET_PROMOTE,
+		.operands = {{FIELD_INTEGRATION, NEED_ONE}, {FIELD_KEY, NEED_ONE},
+			{FIELD_VERSION, NEED_MAYBE}},
+		.run = cli_request,
+		.print = secrets_print_version,
+		.text = "make the staged version, which has passed its test, the current one",
+		.example = "coffer secret promote finance/warehouse-sync PGPASSWORD",
+	},
+	{
+		.words = "secret rollback",
+		.kind = REQUEST_SECRET_ROLLBACK,
+		.operands = {{FIELD_INTEGRATION, NEED_ONE}, {FIELD_KEY, NEED_ONE},
+			{FIELD_VERSION, NEED_MAYBE}},
+		.run = cli_request,
+		.print = secrets_print_version,
+		.text = "make a draining version the current one again",
+		.example = "coffer secret rollback finance/warehouse-sync PGPASSWORD",
+	},
+	{
 		.words = "secret revoke",
 		.kind = REQUEST_SECRET_REVOKE,
 		.operands = {{FIELD_INTEGRATION, NEED_ONE}, {FIELD_KEY, NEED_ONE}, {FIELD_VERSION, NEED_ONE}},
-		.run = cli_request,
-		.print = secrets_print_version,
-		.text = "destroy one version",
-		.example = "coffer secret revoke finance/warehouse-sync PGPASSWORD 2",
+		.options = {SLOT_WHEN_DRAINED, SLOT_TIMEOUT},
+		.run = revoke_run,
+		.print = revoke_print,
+		.text = "destroy one version, and say where it must be deleted as well",
+		.example = "coffer secret revoke finance/warehouse-sync PGPASSWORD 2 --when-drained",
 	},
 	{
 		.words = "secret remove",
@@ -146,6 +171,32 @@ static const struct command commands[] = {
 		.print = secrets_print_removed,
 		.text = "remove a secret whose versions are all revoked",
 		.example = "coffer secret remove finance/warehouse-sync PGPASSWORD",
+	},
+	{
+		.words = "holders",
+		.kind = REQUEST_HOLDER_LIST,
+		.operands = {{FIELD_INTEGRATION, NEED_MAYBE}, {FIELD_KEY, NEED_MAYBE}},
+		.run = cli_request,
+		.print = holders_print,
+		.text = "which live processes may hold which version",
+		.example = "coffer holders finance/warehouse-sync PGPASSWORD",
+	},
+	{
+		.words = "history",
+		.kind = REQUEST_RUN_LIST,
+		.operands = {{FIELD_INTEGRATION, NEED_ONE}},
+		.run = cli_request,
+		.print = history_print,
+		.text = "the runs of an integration: when, who, with which versions, and how they ended",
+		.example = "coffer history finance/warehouse-sync --days 7",
+	},
+	{
+		.words = "alerts",
+		.kind = REQUEST_ALERT_LIST,
+		.run = alerts_run,
+		.print = alerts_print,
+		.text = "what needs attention, most urgent first; the exit status is 1 if anything does",
+		.example = "coffer alerts",
 	},
 	{
 		.words = "import",

@@ -9,6 +9,7 @@ static const struct column list[] = {
 	{"ID", "id", SHOW_NUMBER},
 	{"INTEGRATION", "integration", SHOW_STATE},
 	{"CONDITIONS", "rule", SHOW_TEXT},
+	{"STAGED ONLY", "staged_only", SHOW_STATE},
 	{"CREATED", "created_at", SHOW_TIME},
 	{"BY", "created_by", SHOW_STATE},
 	{0},
@@ -21,6 +22,9 @@ enum err grants_print_list(const struct reply *reply)
 
 enum err grants_print_added(const struct reply *reply)
 {
+	if (reply_flag(reply, NULL, "grant.staged_only"))
+		return table_say(reply,
+			"grant {grant.id}: {grant.rule} may fetch what is staged of {grant.integration}");
 	return table_say(reply, "grant {grant.id}: {grant.rule} may fetch {grant.integration}");
 }
 

@@ -32,6 +32,7 @@ static const struct column whoami[] = {
 	{"Why no unit", "unit_reason", SHOW_TEXT},
 	{"Roles", "roles", SHOW_TEXT},
 	{"May fetch", "integrations", SHOW_TEXT},
+	{"Staged only", "staged_only", SHOW_TEXT},
 	{0},
 };
 

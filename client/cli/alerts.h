@@ -1,0 +1,16 @@
+/*
+ * What somebody must act on.
+ */
+#ifndef COFFER_CLI_ALERTS_H
+#define COFFER_CLI_ALERTS_H
+
+#include "err.h"
+#include "reply.h"
+
+struct cli;
+
+/* The command alerts: its exit status is 1 when there are any. */
+enum err alerts_run(struct cli *cli);
+enum err alerts_print(const struct reply *reply);
+
+#endif
