@@ -27,8 +27,8 @@ COMMANDS = [
     "status", "whoami",
     "integration add", "integration list", "integration show", "integration edit",
     "grant add", "grant list", "grant remove",
-    "secret put", "secret list", "secret show", "secret promote", "secret rollback", "secret revoke",
-    "secret remove", "holders", "history", "alerts",
+    "secret put", "secret list", "secret show", "secret test", "secret promote", "secret rollback", "secret revoke",
+    "secret remove", "rotate", "holders", "history", "alerts",
     "import", "audit list", "audit export", "audit verify",
 ]
 
@@ -136,6 +136,8 @@ class ManageTest(CommandTest):
                 (["secret", "promote", "finance/sync", "A", "1", "2"], "too many arguments"),
                 (["history"], "missing: INTEGRATION"),
                 (["history", "finance/sync", "--days", "x"], "--days: not a number"),
+                (["secret", "test", "finance/sync"], "missing: KEY"),
+                (["rotate", "finance/sync"], "missing: KEY"),
                 (["integration", "edit", "x", "--labels", "a"], "KEY=VALUE"),
                 (["integration", "edit", "x", "--labels", "a=1", "--labels", "a=2"], "twice"),
                 (["integration", "edit", "x", "--title", b"\xff"], "not UTF-8"),

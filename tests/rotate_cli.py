@@ -302,6 +302,114 @@ class RotateTest(CommandTest):
         with fake() as daemon:
             self.assertEqual(self.put(daemon, "--generate", "--to-stdin-of", "exec <&-").status, 0)
 
+    # ---- secret test ----
+
+    def secret_test(self, daemon, *args, **options):
+        return manage(daemon, "secret", "test", *NAME, *args, **options)
+
+    def test_a_test_that_cannot_be_is_refused_before_anything_runs(self):
+        for vault, args, status, word in (
+            ({"states": ["staged"]}, [], 64, "names no test command"),
+            ({"states": ["staged"]}, ["--"], 64, "no command behind --"),
+            ({"states": ["staged"]}, ["--time-limit", "x", "--", "true"], 64, "--time-limit: a number"),
+            ({"states": ["staged"]}, ["--time-limit=0", "--", "true"], 64, "--time-limit: a number"),
+            ({"states": ["staged"]}, ["true"], 64, "too many arguments"),
+            ({"states": ["current"]}, ["--", "true"], 66, "no version is staged"),
+            ({"states": []}, ["--", "true"], 66, "PGPASSWORD: no\n"),
+        ):
+            with self.subTest(word=word), fake(**vault) as daemon:
+                self.refused(self.secret_test(daemon, *args), status, word)
+                self.assertEqual(self.noted(), [])
+
+    def test_a_user_without_a_role_is_told_what_is_missing(self):
+        for args, word in (([], "give the command behind --"), (["--as", "root", "--", "true"], "only root can become")):
+            with fake(["staged"], roles=[]) as daemon:
+                self.refused(self.secret_test(daemon, *args, **(NOBODY if os.getuid() == 0 else {})), 64, word)
+                self.assertEqual(self.noted(), [])
+
+    @unittest.skipUnless(os.getuid() == 0, "only root can become another user")
+    def test_root_does_not_guess_whom_to_become(self):
+        for users, args, status, word in (
+            ([], [], 65, "name the user with --as"),
+            (["nobody", "evil\x1b[2J"], [], 65, "choose one with --as: nobody, evil"),
+            (["nobody"], ["--as", "no-such-user"], 66, "no user no-such-user"),
+            (["nobody"], ["--as", "4000000"], 66, "no user 4000000"),
+            (["nobody"], ["--as", "99999999999"], 66, "no user 99999999999"),
+        ):
+            with fake(["staged"], users=users) as daemon:
+                done = self.secret_test(daemon, *args, "--", "true")
+                self.refused(done, status, word)
+                self.assertNotIn("\x1b", done.stderr)
+                self.assertEqual(self.noted(), [])
+
+    def test_bad_names_are_refused_before_any_request(self):
+        with fake(["staged"]) as daemon:
+            for command, rest in ((["secret", "test"], []), (["rotate"], []), (["secret", "revoke"], ["1", "--when-drained"])):
+                self.refused(manage(daemon, *command, "No Name", "A", *rest), 64, "[workspace/]slug")
+                self.refused(manage(daemon, *command, "x", "A-B", *rest), 65, "naming rules")
+            self.assertEqual(daemon.requests, [])
+
+    def test_a_tester_without_a_role_asks_for_nothing_that_is_refused(self):
+        with fake(["staged"], roles=[]) as daemon:
+            done = self.secret_test(daemon, "--", "true", **(NOBODY if os.getuid() == 0 else {}))
+            self.assertEqual((done.status, done.stderr), (0, ""))
+            self.assertEqual(self.methods(daemon), ["whoami", "secret.record_test"])
+
+    def test_a_missing_coffer_is_said_to_be_missing(self):
+        os.unlink(self.path("coffer"))
+        with fake(["staged"]) as daemon:
+            self.refused(self.secret_test(daemon, "--", "true"), 78, "the program coffer cannot be started")
+
+    def test_coffer_is_found_where_it_is_installed_and_else_on_path(self):
+        os.makedirs(self.path("libexec/coffer"))
+        os.makedirs(self.path("bin"))
+        os.rename(self.path("coffer-manage"), self.path("libexec/coffer/coffer-manage"))
+        os.rename(self.path("coffer"), self.path("bin/coffer"))
+        os.rename(self.path("noted"), self.path("bin/noted"))
+        manage_base.MANAGE = self.path("libexec/coffer/coffer-manage")
+        with fake(["staged"]) as daemon:
+            self.assertEqual(self.secret_test(daemon, "--", "true").status, 0)
+            os.rename(self.path("bin"), self.path("elsewhere"))
+            self.refused(self.secret_test(daemon, "--", "true"), 78, "cannot be started")
+            path = os.environ["PATH"]
+            os.environ["PATH"] = self.path("elsewhere") + ":" + path
+            self.addCleanup(os.environ.__setitem__, "PATH", path)
+            self.assertEqual(self.secret_test(daemon, "--", "true").status, 0)
+        self.assertEqual(len(self.read(self.path("elsewhere/noted")).splitlines()), 2)
+
+    def test_a_command_is_passed_on_untouched_with_its_digest(self):
+        odd = ["printf", "%s", "", "a b", "--help", "--", "'\"\\x\u202e"]
+        with fake(["staged"]) as daemon:
+            done = self.secret_test(daemon, "--time-limit", "9", "--socket", daemon.path, "--", *odd)
+            self.assertEqual((done.status, done.stderr), (0, ""))
+            self.assertEqual(self.noted()[0]["argv"], [
+                "run", "finance/sync", "--staged", "--verdict", digest(*odd), "--time-limit", "9", "--socket", daemon.path,
+                "--", *odd])
+
+    def test_without_a_command_the_integrations_own_is_run(self):
+        with fake(["staged"], test="exit 7") as daemon:
+            self.assertEqual(self.secret_test(daemon).status, 7)
+            self.assertEqual(self.noted()[0]["argv"], [
+                "run", "finance/sync", "--staged", "--verdict", digest("/bin/sh", "-c", "exit 7"), "--", "/bin/sh", "-c", "exit 7"])
+            done = self.secret_test(daemon, "--", "true")
+            self.assertEqual(done.status, 0)
+            self.assertIn("only verdicts of the integration's own test command count", done.stderr)
+            self.assertEqual(self.secret_test(daemon, "--", "/bin/sh", "-c", "exit 7").stderr, "")
+
+    @unittest.skipUnless(os.getuid() == 0, "only root can become another user")
+    def test_root_becomes_the_integrations_user_for_good(self):
+        for args, users in (([], ["nobody"]), ([], ["nobody", "nobody"]), (["--as", "nobody"], ["a", "b"]), (["--as", "65534"], [])):
+            with fake(["staged"], users=users) as daemon:
+                for grant in daemon.vault.grants:
+                    grant["rule"]["uid"] = 65534
+                daemon.vault.grants.append({"id": 9, "rule": {"user": "ada", "uid": 1}, "staged_only": True})
+                self.write("noted", "")
+                self.assertEqual(self.secret_test(daemon, *args, "--", "true").status, 0)
+                noted = self.noted()[0]
+                self.assertEqual((noted["uids"], noted["gids"], noted["groups"]), ([65534] * 3, [65534] * 3, [65534]))
+                self.assertEqual([noted["env"][n] for n in ("HOME", "USER", "LOGNAME", "SHELL")],
+                                 ["/nonexistent", "nobody", "nobody", "/usr/sbin/nologin"])
+
     # ---- revoke ----
 
     def revoke(self, *args):
@@ -413,6 +521,210 @@ class RotateTest(CommandTest):
             self.assertIn(b"PGPASSWORD: version 1 is revoked\r\n", seen)
             # What it waited for is gone from the screen.
             self.assertRegex(seen, rb"\r +\r+PGPASSWORD")
+
+    # ---- rotate ----
+
+    def rotate(self, daemon, *args, stdin=b"new value", **options):
+        return manage(daemon, "rotate", *NAME, *args, stdin=stdin, **options)
+
+    def test_a_rotation_that_cannot_be_is_refused_before_a_value_is_staged(self):
+        for vault, args, status, word in (
+            ({"states": ["current"]}, [], 64, "there is no test command"),
+            ({"states": ["current"]}, ["--test", ""], 64, "there is no test command"),
+            ({"states": ["current"], "test": "true"}, ["--test", "false"], 64, "own test command count"),
+            ({"states": ["current"]}, ["--resume", "--generate"], 64, "leave --generate out"),
+            ({"states": ["current"]}, ["--resume", "--note", "x"], 64, "leave --note out"),
+            ({"states": ["current"]}, ["--test", "true", "--timeout", "2"], 64, "--timeout: a duration"),
+            ({"states": ["current"]}, ["--test", "true", "--time-limit", "x"], 64, "--time-limit: a number"),
+            ({"states": ["current"]}, ["--test", "true", "--to-stdin-of", "x"], 64, "add --generate"),
+            ({"states": ["current"]}, ["the value"], 64, "never taken from the command line"),
+            ({"states": ["current"]}, ["--untested"], 64, "unknown option"),
+            ({"states": ["current"]}, ["--force"], 64, "unknown option"),
+            ({"states": ["current", "staged"]}, ["--test", "true"], 65,
+             "version 2 is staged already: --resume goes on with it, coffer secret revoke finance/sync PGPASSWORD 2"),
+            ({"states": []}, ["--resume", "--test", "true"], 66, "no"),
+            ({"states": ["staged", "current"]}, ["--resume", "--test", "true"], 65, "version 2 has become current since"),
+        ):
+            with self.subTest(args=args), fake(**vault) as daemon:
+                self.refused(self.rotate(daemon, *args), status, word)
+                self.assertFalse({"secret.put", "secret.promote"} & set(self.methods(daemon)))
+        with fake(["current"]) as daemon:
+            self.refused(self.rotate(daemon, "--test", "true", stdin=b""), 65, "empty")
+            self.assertNotIn("secret.put", self.methods(daemon))
+        if os.getuid() == 0:
+            with fake(["current"], users=["a", "b"]) as daemon:
+                self.refused(self.rotate(daemon, "--test", "true"), 65, "choose one with --as")
+                self.assertNotIn("secret.put", self.methods(daemon))
+
+    def test_a_second_rotation_at_the_same_time_is_a_conflict(self):
+        with fake(["current"]) as daemon:
+            vault = daemon.vault
+            put = vault.secret_put
+
+            def overtaken(params):
+                vault.secret_put = put
+                put({"key": "x", "value": "x", "stage": True})
+                return put(params)
+
+            vault.secret_put = overtaken
+            done = self.rotate(daemon, "--test", "true")
+            self.refused(done, 65, "version 2 is staged: coffer secret promote")
+            self.assertEqual([v["state"] for v in vault.versions], ["current", "staged"])
+
+    def test_a_value_made_current_meanwhile_is_not_replaced_by_an_older_one(self):
+        with fake(["current"]) as daemon:
+            vault = daemon.vault
+            record = vault.secret_record_test
+
+            def overtaken(params):
+                vault.secret_put({"key": "x", "value": "y"})
+                return record(params)
+
+            vault.secret_record_test = overtaken
+            done = self.rotate(daemon, "--test", "true")
+            self.assertEqual(done.status, 65)
+            self.assertIn("version 2 stays staged", done.stderr)
+            self.assertEqual([v["state"] for v in vault.versions], ["draining", "staged", "current"])
+
+    def test_a_failed_test_leaves_everything_as_it_was(self):
+        for command, word in (("exit 3", "version 2 has failed its test; "), ("exit 99", "no verdict was recorded, and the test ended with status 99")):
+            with fake(["current"]) as daemon:
+                done = self.rotate(daemon, "--test", command)
+                self.assertEqual((done.status, done.stdout), (65, "1/5 staged version 2\n"))
+                self.assertIn(word, done.stderr)
+                self.assertIn("coffer rotate finance/sync PGPASSWORD --resume goes on", done.stderr)
+                self.assertIn("coffer secret revoke finance/sync PGPASSWORD 2 destroys it", done.stderr)
+                self.assertEqual([v["state"] for v in daemon.vault.versions], ["current", "staged"])
+
+    def test_each_refusal_in_between_says_how_to_go_on(self):
+        with fake(["current"]) as daemon:
+            daemon.vault.refusals["secret.promote"] = [refusal("storage_full", "full")]
+            done = self.rotate(daemon, "--test", "true")
+            self.assertEqual(done.status, 74)
+            self.assertIn("coffer: rotate finance/sync PGPASSWORD: full\ncoffer: version 2 stays staged", done.stderr)
+        with fake(["current"]) as daemon:
+            daemon.vault.refusals["secret.revoke"] = [refusal("storage_full", "full")]
+            done = self.rotate(daemon, "--test", "true")
+            self.assertEqual((done.status, done.stdout.count("\n")), (74, 4))
+            self.assertIn("full\ncoffer: older versions are not revoked yet: coffer rotate", done.stderr)
+
+    def test_a_rotation_takes_five_steps(self):
+        with fake(["draining", "current"], test="test -n \"$HOME\"") as daemon:
+            daemon.vault.hold(1)
+            threading.Timer(1.5, daemon.vault.holders.clear).start()
+            done = self.rotate(daemon, "--issuer-ref", "key-42", "--note", "yearly")
+            self.assertEqual(done.status, 0, done.stderr)
+            self.assertEqual(done.stdout, (
+                "1/5 staged version 3\n2/5 version 3 has passed its test\n3/5 version 3 is current, version 2 is draining\n"
+                "4/5 waiting until nobody holds version 1 any more\n"
+                "5/5 PGPASSWORD: version 1 is revoked\ndelete it where it was made, too: the dba, reference key-1\nno backup holds it\n"
+                "4/5 waiting until nobody holds version 2 any more\n"
+                "5/5 PGPASSWORD: version 2 is revoked\ndelete it where it was made, too: the dba, reference key-2\nno backup holds it\n"))
+            self.assertIn("version 1 may be held by 1", done.stderr)
+            self.assertEqual([v["state"] for v in daemon.vault.versions], ["revoked", "revoked", "current"])
+            put = next(params for method, params in daemon.vault.calls if method == "secret.put")
+            self.assertEqual(put, {"integration": NAME[0], "key": NAME[1], "issuer_ref": "key-42", "note": "yearly", "stage": True,
+                                   "expect_version": 2, "value": "new value"})
+            promote = next(params for method, params in daemon.vault.calls if method == "secret.promote")
+            self.assertEqual((promote["version"], promote["expect_version"], promote.get("untested")), (3, 3, None))
+            self.assertFalse(any("force" in params for _, params in daemon.vault.calls))
+
+    def test_a_first_value_is_promoted_and_that_is_all(self):
+        with fake() as daemon:
+            done = self.rotate(daemon, "--test", "true")
+            self.assertEqual((done.status, done.stderr), (0, ""))
+            self.assertEqual(done.stdout, "1/5 staged version 1\n2/5 version 1 has passed its test\n"
+                                          "3/5 version 1 is current\nthere is no older version to revoke\n")
+
+    def test_json_is_the_result_of_each_step(self):
+        with fake(["current"]) as daemon:
+            done = self.rotate(daemon, "--test", "true", "--json")
+            self.assertEqual((done.status, done.stderr), (0, ""))
+            self.assertEqual([json.loads(line)["state"] for line in done.stdout.splitlines()], ["staged", "current", "revoked"])
+
+    def test_a_made_value_is_passed_on_before_its_test(self):
+        got = self.path("got")
+        with fake(["current"]) as daemon:
+            done = self.rotate(daemon, "--generate", "--to-stdin-of", f"cat >{got}", "--test", f"test -s {got}")
+            self.assertEqual((done.status, done.stderr), (0, ""))
+            self.assertEqual(self.read(got), daemon.vault.values[2])
+            self.silent_on(done, daemon.vault.values[2])
+        with fake(["current"]) as daemon:
+            done = self.rotate(daemon, "--generate", "--to-stdin-of", "exit 3", "--test", "true")
+            self.refused(done, 65, "the command ended with status 3")
+            self.assertEqual([v["state"] for v in daemon.vault.versions], ["current", "revoked"])
+
+    def test_a_rotation_is_taken_up_where_it_stands(self):
+        for states, tested, lines in (
+            (["current", "staged"], False, ["1/5", "2/5 version 2 has passed its test", "3/5", "4/5", "5/5"]),
+            (["current", "staged"], True, ["1/5", "2/5 version 2 has passed its test before", "3/5", "4/5", "5/5"]),
+            (["draining", "revoked", "draining", "current"], False, ["4/5 waiting until nobody holds version 1", "5/5",
+                                                                     "4/5 waiting until nobody holds version 3", "5/5"]),
+            (["revoked", "current"], False, ["nothing to go on with"]),
+            (["current", "draining"], False, ["nothing to go on with"]),  # brought back by a rollback
+        ):
+            with self.subTest(states=states), fake(states) as daemon:
+                daemon.vault.versions[-1]["tested"] = tested
+                done = self.rotate(daemon, "--resume", *([] if tested else ["--test", "true"]))
+                self.assertEqual((done.status, done.stderr), (0, ""))
+                shown = [line for line in done.stdout.splitlines() if not line.startswith(("delete", "no backup"))]
+                self.assertEqual(len(shown), len(lines), shown)
+                for line, start in zip(shown, lines, strict=True):
+                    self.assertTrue(line.startswith(start), (line, start))
+                self.assertNotIn("secret.put", self.methods(daemon))
+
+    @unittest.skipUnless(os.getuid() == 0, "needs a user who is not root")
+    def test_an_operator_who_may_not_test_waits_for_somebody_who_may(self):
+        command = "printf '%s\\x41' \"it's\" >/dev/null"
+        for passed, is_it, status, words in ((True, True, 0, ""), (False, True, 65, "version 2 has failed its test; version 2 stays staged"),
+                                             (True, False, 65, "not the one that counts")):
+            with fake(["current"], roles=["operator"], granted=[]) as daemon:
+                process = self.start(daemon, "rotate", *NAME, "--test", command, "--generate", **NOBODY)
+                self.assertIn("this user may not fetch it", process.stderr.readline())
+                line = process.stderr.readline()
+                self.assertEqual(shlex.split(line), ["coffer", "secret", "test", *NAME, "--", "/bin/sh", "-c", command])
+                self.assertIn("nobody has tested", process.stderr.readline())
+                self.assertEqual(daemon.vault.state(2), "staged")
+                daemon.vault.verdict(passed, is_it)
+                _, stderr = process.communicate(timeout=60)
+                self.assertEqual(process.returncode, status, stderr)
+                self.assertIn(words, stderr)
+                self.assertEqual(daemon.vault.state(2), "current" if status == 0 else "staged")
+
+    @unittest.skipUnless(os.getuid() == 0, "needs a user who is not root")
+    def test_an_operator_who_may_fetch_runs_the_test(self):
+        with fake(["current"], roles=["operator"]) as daemon:
+            done = self.rotate(daemon, "--test", "true", **NOBODY)
+            self.assertEqual((done.status, done.stderr), (0, ""))
+            self.assertEqual(self.noted()[0]["uids"], [65534] * 3)
+
+    @unittest.skipUnless(os.getuid() == 0, "needs a user who is not root")
+    def test_a_staged_version_that_goes_away_ends_the_wait(self):
+        with fake(["current"], roles=["operator"], granted=[]) as daemon:
+            process = self.start(daemon, "rotate", *NAME, "--test", "true", "--generate", **NOBODY)
+            self.wait_for(lambda: daemon.vault.find("staged"))
+            daemon.vault.find("staged")["state"] = "revoked"
+            _, stderr = process.communicate(timeout=60)
+            self.assertEqual(process.returncode, 65)
+            self.assertIn("not staged any more", stderr)
+
+    def test_an_interrupted_wait_says_how_to_go_on(self):
+        with fake(["current"]) as daemon:
+            daemon.vault.hold(1)
+            process = self.start(daemon, "rotate", *NAME, "--test", "true", "--generate")
+            self.assertIn("may be held", process.stderr.readline())
+            self.wait_until_it_sleeps(process)
+            process.send_signal(signal.SIGINT)
+            _, stderr = process.communicate(timeout=60)
+            self.assertEqual(process.returncode, -signal.SIGINT)
+            self.assertEqual(stderr, "coffer: interrupted; older versions are not revoked yet: "
+                                     "coffer rotate finance/sync PGPASSWORD --resume goes on\n")
+
+    def test_an_interrupted_test_leaves_the_version_staged(self):
+        with fake(["current"]) as daemon:
+            done = self.rotate(daemon, "--test", "exit 130")
+            self.assertEqual(done.status, -signal.SIGINT)
+            self.assertIn("interrupted; version 2 stays staged", done.stderr)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,9 @@
 #include "import_send.h"
 #include "integrations.h"
 #include "revoke.h"
+#include "rotate.h"
 #include "secret_put.h"
+#include "secret_test.h"
 #include "secrets.h"
 #include "session.h"
 #include "verify.h"
@@ -134,6 +136,17 @@ static const struct command commands[] = {
 		.example = "coffer secret show finance/warehouse-sync PGPASSWORD",
 	},
 	{
+		.words = "secret test",
+		.kind = REQUEST_COUNT,
+		.operands = {{FIELD_INTEGRATION, NEED_ONE}, {FIELD_KEY, NEED_ONE}},
+		.options = {SLOT_AS, SLOT_TIME_LIMIT},
+		.starts_program = true,
+		.run = secret_test_run,
+		.text = "run a command (default: the integration's test) with what is staged, and record its "
+			"verdict",
+		.example = "coffer secret test finance/warehouse-sync PGPASSWORD -- psql -c 'select 1'",
+	},
+	{
 		.words = "secret promote",
 		.kind = REQUEST_SECRET_PROMOTE,
 		.operands = {{FIELD_INTEGRATION, NEED_ONE}, {FIELD_KEY, NEED_ONE},
@@ -171,6 +184,21 @@ static const struct command commands[] = {
 		.print = secrets_print_removed,
 		.text = "remove a secret whose versions are all revoked",
 		.example = "coffer secret remove finance/warehouse-sync PGPASSWORD",
+	},
+	{
+		.words = "rotate",
+		.kind = REQUEST_COUNT,
+		.operands = {{FIELD_INTEGRATION, NEED_ONE}, {FIELD_KEY, NEED_ONE}},
+		.options = {FIELD_TEST, SLOT_GENERATE, SLOT_TO_STDIN_OF, FIELD_ISSUER_REF, FIELD_NOTE,
+			FIELD_EXPIRES_AT, FIELD_MULTILINE, SLOT_EXACT, SLOT_AS, SLOT_TIME_LIMIT, SLOT_TIMEOUT,
+			SLOT_RESUME},
+		.takes_value = true,
+		.run = rotate_run,
+		.text = "replace a value without downtime: stage, test, promote, wait until the old one is "
+			"free, "
+			"revoke",
+		.example = "coffer rotate finance/warehouse-sync PGPASSWORD --test 'psql -c \"select 1\"' "
+			   "--issuer-ref key-42",
 	},
 	{
 		.words = "holders",
