@@ -12,7 +12,7 @@
 #include "cli.h"
 #include "grants.h"
 #include "history.h"
-#include "holders.h"
+#include "holder_lines.h"
 #include "import.h"
 #include "import_send.h"
 #include "integrations.h"
@@ -205,7 +205,7 @@ static const struct command commands[] = {
 		.kind = REQUEST_HOLDER_LIST,
 		.operands = {{FIELD_INTEGRATION, NEED_MAYBE}, {FIELD_KEY, NEED_MAYBE}},
 		.run = cli_request,
-		.print = holders_print,
+		.print = holder_lines_print,
 		.text = "which live processes may hold which version",
 		.example = "coffer holders finance/warehouse-sync PGPASSWORD",
 	},

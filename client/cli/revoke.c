@@ -8,7 +8,7 @@
 
 #include "cli.h"
 #include "commands.h"
-#include "holders.h"
+#include "holder_lines.h"
 #include "params.h"
 #include "table.h"
 #include "versions.h"
@@ -67,7 +67,7 @@ static void name_holders(const struct draining *draining, const struct reply *re
 		if (!counts(draining, reply, t) || ++count > HOLDERS_NAMED)
 			continue;
 		buf_append_string(&names, count == 1 ? "" : ", ");
-		holders_append(&names, reply, t);
+		holder_lines_append(&names, reply, t);
 	}
 	if (count == 0)
 		return;
@@ -160,7 +160,7 @@ static enum err revoke_now(struct cli *cli)
 	enum err err = cli_ask(cli, REQUEST_SECRET_REVOKE, &reply);
 
 	if (err == ERR_IN_USE)
-		holders_show_refused(cli);
+		holder_lines_show_refused(cli);
 	return err == OK ? cli_show(cli, &reply) : err;
 }
 

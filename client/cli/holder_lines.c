@@ -2,7 +2,7 @@
  * Holders in words.  The word is always "may": a process can copy a value, and the children of one that has ended may
  * have inherited it.
  */
-#include "holders.h"
+#include "holder_lines.h"
 
 #include <stdio.h>
 
@@ -25,7 +25,7 @@ static const struct column list[] = {
 /* Without what the message before them says. */
 static const struct column *const refused = list + 3;
 
-enum err holders_print(const struct reply *reply)
+enum err holder_lines_print(const struct reply *reply)
 {
 	enum err err = table_print(reply, reply_at(reply, NULL, "holders"), list);
 
@@ -43,7 +43,7 @@ static void append_owner(struct buf *buf, const struct reply *reply, const struc
 	reply_show(buf, reply, has_unit ? unit : reply_at(reply, holder, "user"), SHOW_TEXT);
 }
 
-void holders_append(struct buf *buf, const struct reply *reply, const struct json_token *holder)
+void holder_lines_append(struct buf *buf, const struct reply *reply, const struct json_token *holder)
 {
 	append_owner(buf, reply, holder);
 	buf_append_string(buf, reply_is(reply, holder, "holder", "process") ? " (pid " : " (");
@@ -53,7 +53,7 @@ void holders_append(struct buf *buf, const struct reply *reply, const struct jso
 	buf_append_byte(buf, ')');
 }
 
-void holders_show_refused(const struct cli *cli)
+void holder_lines_show_refused(const struct cli *cli)
 {
 	REPLY_AUTO data = {0};
 	const char *text = NULL;
