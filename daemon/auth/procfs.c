@@ -51,16 +51,30 @@ static bool read_of(pid_t pid, const char *name, char out[FILE_BYTES], size_t *l
 	return procfs_read(path, out, FILE_BYTES, len_out);
 }
 
-/* Takes a decimal number and the blank behind it. */
-static bool take_number(const char **at, uint64_t *out)
+/* Takes a decimal number of at most this size and the blank behind it. */
+static bool take_number(const char **at, uint64_t most, uint64_t *out)
 {
 	char *end = NULL;
 
 	errno = 0;
 	*out = strtoull(*at, &end, 10);
-	if (end == *at || errno != 0 || (*end != ' ' && *end != '\n' && *end != '\0'))
+	if (**at < '0' || **at > '9' || errno != 0 || *out > most || *end != ' ')
 		return false;
-	*at = *end == '\0' ? end : end + 1;
+	*at = end + 1;
+	return true;
+}
+
+/* Fields that are not told here may be negative, as the priorities are. */
+static bool skip_numbers(const char **at, int count)
+{
+	uint64_t number = 0;
+
+	for (int i = 0; i < count; i++) {
+		if (**at == '-')
+			++*at;
+		if (!take_number(at, UINT64_MAX, &number))
+			return false;
+	}
 	return true;
 }
 
@@ -68,24 +82,19 @@ bool procfs_parse_stat(const char *text, size_t len, struct procfs_stat *out)
 {
 	enum { PARENT = 4, SESSION = 6, START = 22 };
 	const char *at = memrchr(text, ')', len);
-	uint64_t number = 0;
+	uint64_t parent = 0, session = 0, start = 0;
 
-	if (at == NULL || at[1] != ' ' || at[2] == '\0' || at[3] != ' ')
+	if (at == NULL || at[1] != ' ' || at[2] == ' ' || at[2] == '\0' || at[3] != ' ')
 		return false;
-	*out = (struct procfs_stat){.state = at[2]};
+
+	char state = at[2];
+
 	at += 4;
-	for (int field = PARENT; field <= START; field++) {
-		/* tpgid, the eighth, may be -1, as may be the priorities. */
-		if (*at == '-')
-			at++;
-		if (!take_number(&at, &number))
-			return false;
-		if (field == PARENT)
-			out->parent = (pid_t)number;
-		else if (field == SESSION)
-			out->session = (pid_t)number;
-	}
-	out->start_ticks = number;
+	if (!take_number(&at, INT32_MAX, &parent) || !skip_numbers(&at, SESSION - PARENT - 1) ||
+		!take_number(&at, INT32_MAX, &session) || !skip_numbers(&at, START - SESSION - 1) ||
+		!take_number(&at, UINT64_MAX, &start))
+		return false;
+	*out = (struct procfs_stat){state, (pid_t)parent, (pid_t)session, start};
 	return true;
 }
 

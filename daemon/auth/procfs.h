@@ -21,7 +21,7 @@ struct procfs_stat {
 
 bool procfs_stat(pid_t pid, struct procfs_stat *out);
 
-/* The text of proc_pid_stat(5) after the name in parentheses, which may hold anything. */
+/* The text of proc_pid_stat(5), a NUL behind it; the name in parentheses may hold anything.  False for any other text. */
 bool procfs_parse_stat(const char *text, size_t len, struct procfs_stat *out);
 
 /* True for the first process of a pid namespace: a reaper of orphans. */
