@@ -242,10 +242,91 @@ START_TEST(cgroup_names_the_units_of_the_system_manager)
 }
 END_TEST
 
+/* ---- where the unit is ---- */
+
+struct place {
+	const char *text;
+	const char *path;
+};
+
+START_TEST(cgroup_gives_no_path_without_a_unit)
+{
+	static const char *const texts[] = {
+		"",
+		"0::/\n",
+		"0::/system.slice\n",
+		"0::/system.slice/etl.service",
+		"0::/system.slice/../etl.service\n",
+		"0::/system.slice/etl.service (deleted)\n",
+		"0::/user.slice/user-1000.slice/user@1000.service/app.slice/etl.service\n",
+		"0::/system.slice/etl.service\n0::/system.slice/etl.service\n",
+	};
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		char unit[UNIT_BYTES_MAX + 1] = "untouched";
+		char path[64] = "untouched";
+
+		ck_assert_msg(cgroup_unit_path(texts[i], strlen(texts[i]), unit, path, sizeof(path)) != NULL,
+			"%s", texts[i]);
+		ck_assert_str_eq(unit, "untouched");
+		ck_assert_str_eq(path, "untouched");
+	}
+}
+END_TEST
+
+START_TEST(cgroup_refuses_a_path_that_does_not_fit)
+{
+	static const char text[] = "0::/system.slice/etl.service/deeper\n";
+	static const char wanted[] = "/system.slice/etl.service";
+	char unit[UNIT_BYTES_MAX + 1] = "untouched";
+	char *path = malloc(sizeof(wanted));
+
+	ck_assert_ptr_nonnull(path);
+	strcpy(path, "untouched");
+	for (size_t cap = 0; cap < sizeof(wanted); cap++)
+		ck_assert_ptr_nonnull(cgroup_unit_path(text, strlen(text), unit, path, cap));
+	ck_assert_str_eq(unit, "untouched");
+	ck_assert_str_eq(path, "untouched");
+	ck_assert_ptr_null(cgroup_unit_path(text, strlen(text), unit, path, sizeof(wanted)));
+	ck_assert_str_eq(path, wanted);
+	free(path);
+}
+END_TEST
+
+/* P9: up to the unit, never into what was delegated below it; the name as the kernel has it. */
+START_TEST(cgroup_gives_the_path_up_to_the_end_of_the_unit)
+{
+	static const struct place rows[] = {
+		{"0::/etl.service\n", "/etl.service"},
+		{"0::/system.slice/etl.service\n", "/system.slice/etl.service"},
+		{"0::/system.slice/etl.service/a/b.service\n", "/system.slice/etl.service"},
+		{"0::/system.slice/deleg.service/system.slice/victim.service\n",
+			"/system.slice/deleg.service"},
+		{"0::/a.slice/a-b.slice/a-b-c.slice/etl.service\n",
+			"/a.slice/a-b.slice/a-b-c.slice/etl.service"},
+		{"0::/system.slice/_cpu.service/x\n", "/system.slice/_cpu.service"},
+		{HYBRID, "/system.slice/etl.service"},
+		{"1:name=systemd:/a.service/x\n0::/b.service/y\n", "/b.service"},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char unit[UNIT_BYTES_MAX + 1] = "", same[UNIT_BYTES_MAX + 1] = "";
+		char path[128] = "";
+		size_t len = strlen(rows[i].text);
+
+		ck_assert_ptr_null(cgroup_unit_path(rows[i].text, len, unit, path, sizeof(path)));
+		ck_assert_str_eq(path, rows[i].path);
+		ck_assert_ptr_null(cgroup_unit(rows[i].text, len, same));
+		ck_assert_str_eq(unit, same);
+	}
+}
+END_TEST
+
 UNIT_MAIN("cgroup", cgroup_refuses_text_that_the_kernel_does_not_write,
 	cgroup_refuses_a_text_with_a_zero_byte, cgroup_refuses_every_cut_of_a_good_text,
 	cgroup_refuses_two_lines_of_one_hierarchy, cgroup_refuses_what_is_no_unit,
 	cgroup_refuses_paths_outside_of_its_view, cgroup_refuses_a_removed_cgroup,
 	cgroup_gives_a_users_own_units_no_name, cgroup_refuses_a_name_over_the_limit,
 	cgroup_ignores_names_borrowed_below_a_unit, cgroup_prefers_the_unified_hierarchy,
-	cgroup_names_the_units_of_the_system_manager)
+	cgroup_names_the_units_of_the_system_manager, cgroup_gives_no_path_without_a_unit,
+	cgroup_refuses_a_path_that_does_not_fit, cgroup_gives_the_path_up_to_the_end_of_the_unit)
