@@ -205,16 +205,17 @@ bool process_end_status(int pidfd, int *status_out, bool *is_later_out)
 {
 	struct pidfd_info info = {.mask = PIDFD_INFO_EXIT};
 	struct pollfd poll_fd = {.fd = pidfd, .events = POLLIN};
+	/* Looked at first: its parent may wait for it at any moment, also in the middle of the question (ESRCH). */
+	bool is_zombie = poll(&poll_fd, 1, 0) == 1 && (poll_fd.revents & (POLLHUP | POLLNVAL)) == 0;
+	bool is_answered = ioctl(pidfd, PIDFD_GET_INFO, &info) == 0;
 
 	*is_later_out = false;
-	if (ioctl(pidfd, PIDFD_GET_INFO, &info) != 0)
-		return false;
-	if ((info.mask & PIDFD_INFO_EXIT) == 0) {
-		*is_later_out = poll(&poll_fd, 1, 0) == 1 && (poll_fd.revents & POLLHUP) == 0;
-		return false;
+	if (is_answered && (info.mask & PIDFD_INFO_EXIT) != 0) {
+		*status_out = info.exit_code & 0xffff;
+		return true;
 	}
-	*status_out = info.exit_code & 0xffff;
-	return true;
+	*is_later_out = is_zombie && (is_answered || errno == ESRCH);
+	return false;
 }
 
 /* ---- waiting ---- */
