@@ -174,12 +174,26 @@ static bool is_cgroup2(const char *path)
 	return statfs(path, &fs) == 0 && fs.f_type == CGROUP2_MAGIC;
 }
 
+/* Every cgroup has its list of processes. */
+static int open_list(const struct unit_place *place, int flags)
+{
+	char path[320] = "";
+
+	snprintf(path, sizeof(path), "%s/cgroup.procs", place->directory);
+
+	int fd = open(path, O_WRONLY | O_CLOEXEC | flags | (place->is_real ? 0 : O_CREAT), 0600);
+
+	ck_assert_int_ge(fd, 0);
+	return fd;
+}
+
 static void identify(struct unit_place *place)
 {
 	struct stat st = {0};
 
 	ck_assert_int_eq(stat(place->directory, &st), 0);
 	place->id = st.st_ino;
+	close(open_list(place, 0));
 }
 
 bool unit_place_real(struct unit_place *out)
@@ -216,16 +230,10 @@ void unit_place_below(const struct unit_place *place, const char *name, struct u
 
 void unit_place_join(const struct unit_place *place, const struct puppet *puppet)
 {
-	char path[320] = "";
 	char line[16] = "";
-	int flags = O_WRONLY | O_APPEND | O_CLOEXEC | (place->is_real ? 0 : O_CREAT);
+	int fd = open_list(place, O_APPEND);
 
-	snprintf(path, sizeof(path), "%s/cgroup.procs", place->directory);
 	snprintf(line, sizeof(line), "%d\n", (int)puppet->pid);
-
-	int fd = open(path, flags, 0600);
-
-	ck_assert_int_ge(fd, 0);
 	ck_assert_int_eq(write(fd, line, strlen(line)), (ssize_t)strlen(line));
 	close(fd);
 }
