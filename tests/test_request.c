@@ -1,4 +1,5 @@
 /* From a line to typed fields: P8, whatever is not in the tables is an error; P1, no error tells what was sent. */
+#include <dirent.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -296,6 +297,12 @@ START_TEST(request_refuses_wrong_types)
 	ck_assert_int_eq(parse_params("env.fetch", "{\"only\":[1]}"), ERR_BAD_PARAMS);
 	ck_assert_int_eq(parse_params("secret.show", "{\"key\":[\"A\"]}"), ERR_BAD_PARAMS);
 	ck_assert_int_eq(parse_params("grant.add", "{\"rule\":[]}"), ERR_BAD_PARAMS);
+	ck_assert_int_eq(parse_params("env.fetch", "{\"staged\":1}"), ERR_BAD_PARAMS);
+	ck_assert_int_eq(parse_params("secret.put", "{\"stage\":\"true\"}"), ERR_BAD_PARAMS);
+	ck_assert_int_eq(parse_params("secret.record_test", "{\"passed\":0}"), ERR_BAD_PARAMS);
+	ck_assert_int_eq(parse_params("run.end", "{\"exit_status\":\"0\"}"), ERR_BAD_PARAMS);
+	ck_assert_int_eq(parse_params("holder.release", "{\"run\":7}"), ERR_BAD_PARAMS);
+	ck_assert_int_eq(parse_params("secret.list", "{\"touched_by\":0}"), ERR_BAD_PARAMS);
 }
 END_TEST
 
@@ -457,6 +464,86 @@ START_TEST(request_refuses_empty_text_where_nothing_can_be_cleared)
 	ck_assert_int_eq(parse_params("secret.put", "{\"expires_at\":\"\"}"), ERR_BAD_VALUE);
 	ck_assert_int_eq(parse_params("integration.edit", "{\"name\":\"\"}"), ERR_BAD_NAME);
 	ck_assert_int_eq(parse_params("integration.edit", "{\"request_id\":\"\"}"), ERR_BAD_PARAMS);
+}
+END_TEST
+
+START_TEST(request_refuses_runs_and_digests_that_are_none)
+{
+	static const char *const runs[] = {"", "01JD000000000000000000000", "01JD00000000000000000000000",
+		"01jd0000000000000000000000", "01JD000000000000000000000I", "01JD000000000000000000000L",
+		"01JD000000000000000000000O", "01JD000000000000000000000U", "01JD000000000000000000000 ",
+		"01JD0000-0000000000000000", "\\u00301JD000000000000000000000U"};
+	static const char *const digests[] = {"", "0123456789abcdef0123456789abcdef",
+		"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcde",
+		"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdeff",
+		"0123456789ABCDEF0123456789abcdef0123456789abcdef0123456789abcdef",
+		"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdeg",
+		" 123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"};
+	char params[128] = {0};
+
+	for (size_t i = 0; i < sizeof(runs) / sizeof(runs[0]); i++) {
+		snprintf(params, sizeof(params), "{\"run\":\"%s\"}", runs[i]);
+		ck_assert_msg(
+			parse_params("holder.release", params) == ERR_BAD_PARAMS, "accepted: %s", runs[i]);
+		ck_assert_str_eq(request.detail, "run has the wrong type or members");
+		ck_assert(!request_has(&request, FIELD_RUN));
+	}
+	for (size_t i = 0; i < sizeof(digests) / sizeof(digests[0]); i++) {
+		snprintf(params, sizeof(params), "{\"command_digest\":\"%s\"}", digests[i]);
+		ck_assert_msg(parse_params("secret.record_test", params) == ERR_BAD_PARAMS, "accepted: %s",
+			digests[i]);
+		ck_assert_str_eq(request.detail, "command_digest has the wrong type or members");
+		ck_assert(!request_has(&request, FIELD_COMMAND_DIGEST));
+	}
+}
+END_TEST
+
+/* ---- the corpus ---- */
+
+static size_t read_file(const char *path)
+{
+	FILE *file = fopen(path, "rb");
+
+	ck_assert_msg(file != NULL, "%s", path);
+
+	size_t len = fread(line, 1, sizeof(line), file);
+
+	fclose(file);
+	return len;
+}
+
+/* Its files say by their names what they are; each method is accepted once at least. */
+START_TEST(request_takes_of_the_corpus_what_it_should_and_nothing_else)
+{
+	static const char accept[] = "accept_", refuse[] = "refuse_";
+	bool is_accepted[REQUEST_COUNT] = {0};
+	char path[4096] = {0};
+	struct dirent **entries = NULL;
+
+	snprintf(path, sizeof(path), "%s/corpus/request", getenv("COFFER_TESTS"));
+
+	int count = scandir(path, &entries, NULL, alphasort);
+
+	ck_assert_msg(count > 2, "%s", path);
+	for (int i = 0; i < count; i++) {
+		const char *name = entries[i]->d_name;
+		bool is_good = strncmp(name, accept, strlen(accept)) == 0;
+
+		if (name[0] != '.') {
+			ck_assert_msg(is_good || strncmp(name, refuse, strlen(refuse)) == 0, "%s", name);
+			snprintf(path, sizeof(path), "%s/corpus/request/%s", getenv("COFFER_TESTS"), name);
+
+			enum err err = request_parse(line, read_file(path), &request);
+
+			ck_assert_msg((err == OK) == is_good, "%s: %s", name, err_word(err));
+			if (is_good)
+				is_accepted[request.kind] = true;
+		}
+		free(entries[i]);
+	}
+	free(entries);
+	for (enum request_kind kind = 0; kind < REQUEST_COUNT; kind++)
+		ck_assert_msg(is_accepted[kind], "no file of %s", request_info(kind)->method);
 }
 END_TEST
 
@@ -690,7 +777,9 @@ UNIT_MAIN("request", request_refuses_what_the_gate_refuses, request_refuses_batc
 	request_refuses_a_title_an_owner_and_a_contact_that_say_nothing,
 	request_refuses_what_is_over_a_size_limit,
 	request_refuses_rules_that_match_everybody_or_are_not_understood,
-	request_refuses_empty_text_where_nothing_can_be_cleared, request_gives_the_fields_of_a_put,
+	request_refuses_empty_text_where_nothing_can_be_cleared,
+	request_refuses_runs_and_digests_that_are_none,
+	request_takes_of_the_corpus_what_it_should_and_nothing_else, request_gives_the_fields_of_a_put,
 	request_leaves_the_value_to_its_handler, request_walks_over_lists_and_rules,
 	request_edit_clears_with_an_empty_string, field_text_refuses_absent_fields_and_small_memory,
 	field_text_has_room_for_the_largest_field, field_text_is_what_the_store_keeps,

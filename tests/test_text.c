@@ -361,6 +361,27 @@ START_TEST(format_time_stays_within_the_calendar)
 }
 END_TEST
 
+/* I, L, O and U are left out of Crockford's digits: they look like others. */
+START_TEST(run_refuses_what_is_no_ulid)
+{
+	REFUSED(text_is_run, "", "0", "01JD000000000000000000000", "01JD00000000000000000000000",
+		"01jd0000000000000000000000", "01JD000000000000000000000I", "01JD000000000000000000000L",
+		"01JD000000000000000000000O", "U1JD0000000000000000000000", "01JD00000000-0000000000000",
+		"01JD0000000000000000000 00", "01JD000000000000000000000\n",
+		"01JD00000000000000000000\xc3\xa9");
+	ck_assert(!text_is_run("01JD000000000000000000000\0", 26));
+	ck_assert(!text_is_run("01JD0000000000000000000000", 25));
+	ck_assert(!text_is_run("01JD0000000000000000000000", 27));
+}
+END_TEST
+
+START_TEST(run_accepts_every_digit)
+{
+	ACCEPTED(text_is_run, "00000000000000000000000000", "7ZZZZZZZZZZZZZZZZZZZZZZZZZ",
+		"0123456789ABCDEFGHJKMNPQRS", "1TVWXYZ0000000000000000000");
+}
+END_TEST
+
 /* Each day of four centuries, at a moment that moves through the day. */
 START_TEST(format_time_is_the_inverse_of_time)
 {
@@ -385,8 +406,9 @@ UNIT_MAIN("text", slug_refuses_other_alphabets, integration_name_refuses_empty_a
 	key_refuses_the_list_of_sudo, key_refuses_what_programs_and_managers_act_upon,
 	key_refuses_what_libraries_and_tools_load_or_run, value_refuses_nothing_nul_and_unasked_line_breaks,
 	value_refuses_a_byte_over_the_limit, duration_refuses_other_forms, time_refuses_other_forms,
-	slug_accepts_its_alphabet, integration_name_accepts_a_slug_with_or_without_workspace,
+	run_refuses_what_is_no_ulid, slug_accepts_its_alphabet,
+	integration_name_accepts_a_slug_with_or_without_workspace,
 	unit_name_accepts_plain_units_and_instances, unit_pattern_matches_any_instance_and_nothing_else,
 	text_allows_line_breaks_and_tabs_only, key_accepts_ordinary_names, value_accepts_any_other_bytes,
-	duration_counts_seconds, time_counts_milliseconds, format_time_stays_within_the_calendar,
-	format_time_is_the_inverse_of_time)
+	duration_counts_seconds, time_counts_milliseconds, run_accepts_every_digit,
+	format_time_stays_within_the_calendar, format_time_is_the_inverse_of_time)
