@@ -62,16 +62,12 @@ static enum err check_request(struct call *call, enum err parsed)
 
 static enum err run_handler(struct call *call)
 {
-	bool is_repeated = false;
-	enum err err = OK;
+	bool is_change = call->info->duty == DUTY_CHANGE;
+	enum err err = is_change && call->info->right != RIGHT_GRANTED ? results_find(call) : OK;
 
-	if (call->info->duty == DUTY_CHANGE)
-		err = results_find(call, &is_repeated);
 	if (err != OK)
 		return err;
-	if (is_repeated) {
-		snprintf(call->record.detail, sizeof(call->record.detail),
-			"repeated request_id, first result");
+	if (call->is_repeated) {
 		call->must_checkpoint =
 			call->request->kind == REQUEST_SECRET_REVOKE; /* P10: the first one may have failed */
 		return OK;
@@ -82,7 +78,7 @@ static enum err run_handler(struct call *call)
 	if (err == OK && call->result.len > REPLY_BYTES_MAX)
 		return call_refuse(call, ERR_TOO_LARGE, "the reply is too large",
 			"the reply is too large; ask for less");
-	if (err == OK && call->info->duty == DUTY_CHANGE)
+	if (err == OK && is_change && !call->is_repeated)
 		err = results_keep(call);
 	return err;
 }

@@ -64,6 +64,7 @@ struct call {
 	struct pool_block secret_block; /* a fetch's whole reply line, secret_len bytes of it */
 	size_t secret_len;
 	bool must_checkpoint; /* the reply waits for a truncating checkpoint (P10) */
+	bool is_repeated; /* its request_id gave the first result again: nothing is left to do */
 };
 
 typedef enum err handler_fn(struct call *call);
@@ -135,8 +136,11 @@ enum err trail_close_windows(struct core *core, int64_t before_ms, int64_t now_m
 
 /* ---- results.c: the same request_id gives the first result again ---- */
 
-/* OK with *found_out: call->result is the first result. ERR_CONFLICT: same id, other content. */
-enum err results_find(struct call *call, bool *found_out);
+/*
+ * OK with call->is_repeated: call->result is the first result. ERR_CONFLICT: same id, other content.  Asked by dispatch, but for
+ * methods whose right no role gives: there by the handler, once it has found that this caller may.
+ */
+enum err results_find(struct call *call);
 enum err results_keep(struct call *call);
 
 /* ---- integration_load.c: shared by all that work on one integration ---- */

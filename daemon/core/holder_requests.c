@@ -78,40 +78,6 @@ void holders_write(struct json_writer *w, const struct holder_view *view)
 
 /* ---- holder.list ---- */
 
-struct listing {
-	struct holder_view *views;
-	size_t count;
-	size_t cap;
-};
-
-static enum err on_listed(void *arg, const struct holder_view *view)
-{
-	struct listing *listing = arg;
-
-	if (listing->count < listing->cap)
-		listing->views[listing->count++] = *view;
-	return OK;
-}
-
-static int64_t since_of(const struct holder_view *view)
-{
-	return view->unit != NULL ? view->unit->given_ms : view->holding->given_ms;
-}
-
-static int compare(const void *a, const void *b)
-{
-	const struct holder_view *left = a;
-	const struct holder_view *right = b;
-	int order = strcmp(left->integration, right->integration);
-
-	if (order == 0)
-		order = strcmp(left->version->key, right->version->key);
-	if (order == 0)
-		order = (left->version->version > right->version->version) -
-			(left->version->version < right->version->version);
-	return order != 0 ? order : (since_of(left) > since_of(right)) - (since_of(left) < since_of(right));
-}
-
 static void free_views(struct holder_view **views)
 {
 	free(*views);
@@ -119,25 +85,21 @@ static void free_views(struct holder_view **views)
 
 static enum err write_list(struct call *call, const struct holder_filter *filter)
 {
-	size_t all = holders_count(call->core, filter);
-	__attribute__((cleanup(free_views))) struct holder_view *views = calloc(all + 1, sizeof(*views));
-	struct listing listing = {.views = views, .cap = all};
+	__attribute__((cleanup(free_views))) struct holder_view *views = NULL;
+	size_t count = 0;
+	enum err err = holders_collect(call->core, filter, &views, &count);
 
-	if (views == NULL)
-		return ERR_INTERNAL;
-
-	enum err err = holders_each(call->core, filter, on_listed, &listing);
-
-	qsort(views, listing.count, sizeof(*views), compare);
+	if (err != OK)
+		return err;
 	json_begin_object(&call->w);
 	json_key(&call->w, "holders");
 	json_begin_array(&call->w);
-	for (size_t i = 0; i < listing.count && i < HOLDERS_LISTED; i++)
+	for (size_t i = 0; i < count && i < HOLDERS_LISTED; i++)
 		holders_write(&call->w, &views[i]);
 	json_end_array(&call->w);
-	json_put_bool(&call->w, "more", listing.count > HOLDERS_LISTED);
+	json_put_bool(&call->w, "more", count > HOLDERS_LISTED);
 	json_end_object(&call->w);
-	return err;
+	return OK;
 }
 
 /* A key that is not there would read as one that nobody holds. */
@@ -181,7 +143,7 @@ static enum err release(struct call *call, struct holder *holder, const struct s
 		.state = RUN_RELEASED,
 		.is_repeated = run->is_repeated,
 		.end_ms = call->now_ms,
-		.end_status = run->end_status};
+		.end_status = RUN_STATUS_UNKNOWN};
 
 	if (holding == NULL || (is_first && holding->is_first_released))
 		return OK; /* released already */
@@ -209,25 +171,17 @@ static enum err on_own_run(void *arg, const struct store_run *run)
 	memcpy(call->record.run, run->id, sizeof(call->record.run));
 	if (!holders_is_own_run(call, run))
 		return call_refuse(call, ERR_DENIED, "the run is another process's", NULL); /* P2 */
-	if (run->state == RUN_RELEASED || holder == NULL)
-		return OK;
+
+	enum err err = runs_describe(call, run);
+
+	if (err == OK)
+		err = results_find(call);
+	if (err != OK || call->is_repeated || run->state == RUN_RELEASED || holder == NULL)
+		return err;
 	return release(call, holder, run);
 }
 
 enum err handle_holder_release(struct call *call)
 {
-	char id[RUN_ID_BYTES + 1] = "";
-
-	request_text(call->request, FIELD_RUN, id, sizeof(id));
-
-	enum err err = store_run_get(call->core->store, id, on_own_run, call);
-
-	if (err == ERR_NOT_FOUND)
-		err = call_refuse(call, ERR_DENIED, "no such run", NULL); /* P2 */
-	if (err != OK)
-		return err;
-	json_begin_object(&call->w);
-	json_put_string(&call->w, "run", id);
-	json_end_object(&call->w);
-	return OK;
+	return runs_change(call, on_own_run, call);
 }

@@ -194,12 +194,11 @@ static enum err store_end(struct core *core, struct holder *holder)
 
 	TAILQ_FOREACH(holding, &holder->holdings, of_holder)
 	{
-		bool is_told = holder->end_status != RUN_STATUS_UNKNOWN;
 		struct store_run run = {.no = holding->run_no,
 			.state = RUN_ENDED,
 			.is_repeated = holding->is_repeated,
 			.end_ms = holder->end_ms,
-			.end_status = is_told ? holder->end_status : holding->end_status};
+			.end_status = holder->end_status};
 		enum err err = store_run_set(core->store, &run);
 
 		if (err != OK)

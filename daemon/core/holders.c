@@ -23,7 +23,7 @@ struct uid_share {
 	size_t count;
 };
 
-enum pending_kind { PENDING_NEW, PENDING_AGAIN, PENDING_RELEASE, PENDING_REPORT, PENDING_FORGET };
+enum pending_kind { PENDING_NEW, PENDING_AGAIN, PENDING_RELEASE, PENDING_FORGET };
 
 struct pending {
 	enum pending_kind kind;
@@ -31,7 +31,6 @@ struct pending {
 	bool was_repeated; /* before PENDING_AGAIN */
 	bool was_first_released; /* before PENDING_RELEASE */
 	int64_t runs; /* before PENDING_FORGET */
-	int end_status; /* of PENDING_REPORT */
 };
 
 /* ---- life ---- */
@@ -222,7 +221,6 @@ struct holding *holding_new(
 	holding->given_ms = run->time_ms;
 	holding->given_ticks = run->given_ticks;
 	holding->runs = 1;
-	holding->end_status = run->end_status;
 	holding->version_count = run->version_count;
 	for (size_t i = 0; i < run->version_count; i++) {
 		snprintf(holding->versions[i].key, sizeof(holding->versions[i].key), "%s",
@@ -371,9 +369,7 @@ void holders_keep(struct core *core)
 	for (size_t i = 0; holders != NULL && i < holders->pending_count; i++) {
 		const struct pending *pending = &holders->pending[i];
 
-		if (pending->kind == PENDING_REPORT && pending->holding != NULL)
-			pending->holding->end_status = pending->end_status;
-		else if (pending->holding != NULL && pending->holding->runs == 0)
+		if (pending->holding != NULL && pending->holding->runs == 0)
 			drop_kept(core, i);
 	}
 	if (holders != NULL)
@@ -437,7 +433,7 @@ static enum err give_again(struct call *call, struct holding *holding, struct st
 	struct store_run first = {.no = holding->run_no,
 		.state = run->state,
 		.is_repeated = true,
-		.end_status = holding->end_status};
+		.end_status = RUN_STATUS_UNKNOWN};
 	struct pending *pending = add_pending(call->core->holders, PENDING_AGAIN, holding);
 
 	if (pending == NULL)
@@ -503,16 +499,6 @@ enum err holders_release(struct call *call, struct holding *holding, uint64_t ru
 	if (run_no == holding->run_no)
 		holding->is_first_released = true;
 	holding->runs -= holding->runs != HOLDING_RUNS_UNKNOWN;
-	return OK;
-}
-
-enum err holders_report(struct call *call, struct holding *holding, int end_status)
-{
-	struct pending *pending = add_pending(call->core->holders, PENDING_REPORT, holding);
-
-	if (pending == NULL)
-		return ERR_INTERNAL;
-	pending->end_status = end_status;
 	return OK;
 }
 
@@ -721,19 +707,92 @@ enum err holders_each(struct core *core, const struct holder_filter *filter, hol
 	return err == OK && !filter->is_processes_only ? visit_units(core, filter, fn, arg) : err;
 }
 
+struct counting {
+	const struct holder *last; /* the holdings of a process come one after the other */
+	size_t count;
+};
+
 static enum err on_counted(void *arg, const struct holder_view *view)
 {
-	(void)view;
-	++*(size_t *)arg;
+	struct counting *counting = arg;
+	const struct holder *holder = view->holding != NULL ? view->holding->holder : NULL;
+
+	if (holder == NULL || holder != counting->last)
+		counting->count++;
+	counting->last = holder;
 	return OK;
 }
 
 size_t holders_count(struct core *core, const struct holder_filter *filter)
 {
-	size_t count = 0;
+	struct counting counting = {0};
 
-	(void)holders_each(core, filter, on_counted, &count);
-	return count;
+	(void)holders_each(core, filter, on_counted, &counting);
+	return counting.count;
+}
+
+struct collecting {
+	struct holder_view *views;
+	size_t count;
+	size_t cap;
+};
+
+static enum err on_collected(void *arg, const struct holder_view *view)
+{
+	struct collecting *collecting = arg;
+
+	if (collecting->count == collecting->cap) {
+		size_t cap = collecting->cap == 0 ? 64 : 2 * collecting->cap;
+		struct holder_view *views = reallocarray(collecting->views, cap, sizeof(*views));
+
+		if (views == NULL)
+			return ERR_INTERNAL;
+		collecting->views = views;
+		collecting->cap = cap;
+	}
+	collecting->views[collecting->count++] = *view;
+	return OK;
+}
+
+static int64_t since_of(const struct holder_view *view)
+{
+	return view->unit != NULL ? view->unit->given_ms : view->holding->given_ms;
+}
+
+static int compare(const void *a, const void *b)
+{
+	const struct holder_view *left = a;
+	const struct holder_view *right = b;
+	int order = strcmp(left->integration, right->integration);
+
+	if (order == 0)
+		order = strcmp(left->version->key, right->version->key);
+	if (order == 0)
+		order = (left->version->version > right->version->version) -
+			(left->version->version < right->version->version);
+	if (order == 0)
+		order = (since_of(left) > since_of(right)) - (since_of(left) < since_of(right));
+	if (order == 0 && left->holding != NULL && right->holding != NULL)
+		order = (left->holding->run_no > right->holding->run_no) -
+			(left->holding->run_no < right->holding->run_no);
+	return order;
+}
+
+enum err holders_collect(struct core *core, const struct holder_filter *filter,
+	struct holder_view **views_out, size_t *count_out)
+{
+	struct collecting collecting = {0};
+	enum err err = holders_each(core, filter, on_collected, &collecting);
+
+	if (err != OK) {
+		free(collecting.views);
+		return err;
+	}
+	if (collecting.count > 0)
+		qsort(collecting.views, collecting.count, sizeof(*collecting.views), compare);
+	*views_out = collecting.views;
+	*count_out = collecting.count;
+	return OK;
 }
 
 size_t holders_processes(const struct core *core)

@@ -32,7 +32,6 @@ struct holding {
 	int64_t runs; /* that are not released, 0: it goes with the turn; HOLDING_RUNS_UNKNOWN: several, before a restart */
 	bool is_repeated;
 	bool is_first_released;
-	int end_status; /* as a supervisor reported it, or RUN_STATUS_UNKNOWN */
 	size_t version_count;
 	struct held_version versions[];
 };
@@ -145,7 +144,13 @@ struct holder_view {
 typedef enum err holder_fn(void *arg, const struct holder_view *view);
 
 enum err holders_each(struct core *core, const struct holder_filter *filter, holder_fn *fn, void *arg);
+
+/* How many processes and units; each once, whatever sets of keys it was given the version with. */
 size_t holders_count(struct core *core, const struct holder_filter *filter);
+
+/* All of them, by integration, key, version and time: to be freed. */
+enum err holders_collect(struct core *core, const struct holder_filter *filter,
+	struct holder_view **views_out, size_t *count_out);
 size_t holders_processes(const struct core *core); /* remembered ones, for status */
 
 /* Members of one entry of holder.list. */
@@ -154,9 +159,6 @@ void holders_write(struct json_writer *w, const struct holder_view *view);
 /* The process has wiped what this run of the holding gave it. */
 enum err holders_release(struct call *call, struct holding *holding, uint64_t run_no);
 
-/* A supervisor says how a run ended whose process the kernel says nothing about. */
-enum err holders_report(struct call *call, struct holding *holding, int end_status);
-
 /* Holdings of processes that nobody can find any more, all of whose versions are revoked, end with them. */
 enum err holders_forget_revoked(struct call *call, const struct integration *integration);
 
@@ -164,6 +166,12 @@ enum err holders_forget_revoked(struct call *call, const struct integration *int
 
 /* The run as it is known now: memory hears of an end before the row does. */
 struct store_run runs_with_news(const struct core *core, const struct store_run *run);
+
+/* Into the audit record: whose run it is. */
+enum err runs_describe(struct call *call, const struct store_run *run);
+
+/* A change of the run that the request names, whose result is its id; fn judges whether the caller may.  DENIED: there is none. */
+enum err runs_change(struct call *call, store_run_fn *fn, void *arg);
 
 /* ---- holder_units.c: for the others ---- */
 

@@ -46,12 +46,11 @@ static enum err on_result(void *arg, const struct store_result *result)
 	return OK;
 }
 
-enum err results_find(struct call *call, bool *found_out)
+enum err results_find(struct call *call)
 {
 	struct finding finding = {.call = call};
 	char id[REQUEST_ID_TEXT] = "";
 
-	*found_out = false;
 	if (!request_text(call->request, FIELD_REQUEST_ID, id, sizeof(id)))
 		return OK;
 	content_mac(call, finding.mac);
@@ -61,8 +60,11 @@ enum err results_find(struct call *call, bool *found_out)
 
 	if (err == ERR_NOT_FOUND)
 		return OK;
-	*found_out = err == OK;
-	return err;
+	if (err != OK)
+		return err;
+	call->is_repeated = true;
+	call_detail(call, "repeated request_id, first result");
+	return OK;
 }
 
 enum err results_keep(struct call *call)

@@ -120,6 +120,35 @@ enum err handle_run_list(struct call *call)
 	return err;
 }
 
+/* ---- changes by whose run it is ---- */
+
+enum err runs_describe(struct call *call, const struct store_run *run)
+{
+	enum err err =
+		store_integration_name(call->core->store, run->integration_id, call->record.integration);
+
+	return err == ERR_NOT_FOUND ? OK : err;
+}
+
+enum err runs_change(struct call *call, store_run_fn *fn, void *arg)
+{
+	char id[RUN_ID_BYTES + 1] = "";
+
+	request_text(call->request, FIELD_RUN, id, sizeof(id));
+	holders_poll(call->core);
+
+	enum err err = store_run_get(call->core->store, id, fn, arg);
+
+	if (err == ERR_NOT_FOUND)
+		err = call_refuse(call, ERR_DENIED, "no such run", NULL); /* P2 */
+	if (err != OK || call->is_repeated)
+		return err;
+	json_begin_object(&call->w);
+	json_put_string(&call->w, "run", id);
+	json_end_object(&call->w);
+	return OK;
+}
+
 /* ---- run.end ---- */
 
 struct ending {
@@ -133,49 +162,44 @@ static int exit_status_of(int status)
 }
 
 /* The kernel's word counts more than a supervisor's; both saying the same is fine. */
-static enum err on_ended(void *arg, const struct store_run *row)
+static enum err set_status(struct ending *ending, const struct store_run *row)
 {
-	struct ending *ending = arg;
 	struct call *call = ending->call;
-	struct store_run run = runs_with_news(call->core, row);
+	struct store_run told = runs_with_news(call->core, row);
+	struct store_run run = *row;
 
-	memcpy(call->record.run, run.id, sizeof(call->record.run));
-	if (run.uid != call->who->uid)
-		return call_refuse(call, ERR_DENIED, "the run is another user's", NULL); /* P2 */
-	if (run.end_status != RUN_STATUS_UNKNOWN)
-		return exit_status_of(run.end_status) == ending->exit_status
+	if (told.end_status != RUN_STATUS_UNKNOWN)
+		return exit_status_of(told.end_status) == ending->exit_status
 			       ? OK
 			       : call_refuse(call, ERR_CONFLICT, "another status is known",
 					 "how this run ended is known already, and otherwise");
-	run = *row;
 	run.end_status = W_EXITCODE(ending->exit_status, 0);
+	return store_run_set(call->core->store, &run);
+}
 
-	struct holding *holding = holders_find_run(call->core, row);
-	enum err err = store_run_set(call->core->store, &run);
+static enum err on_ended(void *arg, const struct store_run *run)
+{
+	struct ending *ending = arg;
+	struct call *call = ending->call;
 
-	return err == OK && holding != NULL ? holders_report(call, holding, run.end_status) : err;
+	memcpy(call->record.run, run->id, sizeof(call->record.run));
+	if (run->uid != call->who->uid)
+		return call_refuse(call, ERR_DENIED, "the run is another user's", NULL); /* P2 */
+	call_subject(call, "exit=%d", ending->exit_status);
+
+	enum err err = runs_describe(call, run);
+
+	if (err == OK)
+		err = results_find(call);
+	return err != OK || call->is_repeated ? err : set_status(ending, run);
 }
 
 enum err handle_run_end(struct call *call)
 {
 	struct ending ending = {call, (int)request_count(call->request, FIELD_EXIT_STATUS, 0)};
-	char id[RUN_ID_BYTES + 1] = "";
 
-	request_text(call->request, FIELD_RUN, id, sizeof(id));
 	if (ending.exit_status > UINT8_MAX)
 		return call_refuse(
 			call, ERR_BAD_VALUE, "exit_status out of range", "exit_status is 0 to 255");
-	holders_poll(call->core);
-
-	enum err err = store_run_get(call->core->store, id, on_ended, &ending);
-
-	if (err == ERR_NOT_FOUND)
-		err = call_refuse(call, ERR_DENIED, "no such run", NULL); /* P2 */
-	if (err != OK)
-		return err;
-	call_subject(call, "exit=%d", ending.exit_status);
-	json_begin_object(&call->w);
-	json_put_string(&call->w, "run", id);
-	json_end_object(&call->w);
-	return OK;
+	return runs_change(call, on_ended, &ending);
 }

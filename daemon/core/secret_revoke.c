@@ -5,6 +5,7 @@
 #include "secret_rows.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "backups.h"
@@ -13,37 +14,31 @@
 
 enum { HOLDERS_TOLD = 16 };
 
-struct telling {
-	struct call *call;
-	struct json_writer w;
-	size_t count;
-};
-
-static enum err on_holder(void *arg, const struct holder_view *view)
+static void free_views(struct holder_view **views)
 {
-	struct telling *telling = arg;
-
-	if (telling->count++ < HOLDERS_TOLD)
-		holders_write(&telling->w, view);
-	return OK;
+	free(*views);
 }
 
 /* Tells who may hold it, as members of the error's data. */
 static enum err tell_holders(struct call *call, const struct holder_filter *filter, size_t *count_out)
 {
-	struct telling telling = {.call = call, .w = json_writer(&call->error_data)};
+	__attribute__((cleanup(free_views))) struct holder_view *views = NULL;
+	struct json_writer w = json_writer(&call->error_data);
+	size_t count = 0;
+	enum err err = holders_collect(call->core, filter, &views, &count);
 
+	if (err != OK)
+		return err;
+	*count_out = holders_count(call->core, filter);
 	buf_append_string(&call->error_data, "\"holders\":");
-	json_begin_array(&telling.w);
-
-	enum err err = holders_each(call->core, filter, on_holder, &telling);
-
-	json_end_array(&telling.w);
+	json_begin_array(&w);
+	for (size_t i = 0; i < count && i < HOLDERS_TOLD; i++)
+		holders_write(&w, &views[i]);
+	json_end_array(&w);
 	buf_append_string(&call->error_data, ",\"holder_count\":");
-	telling.w = json_writer(&call->error_data);
-	json_write_integer(&telling.w, (int64_t)telling.count);
-	*count_out = telling.count;
-	return err;
+	w = json_writer(&call->error_data);
+	json_write_integer(&w, (int64_t)*count_out);
+	return OK;
 }
 
 static enum err refuse_in_use(

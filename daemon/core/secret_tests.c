@@ -179,7 +179,6 @@ static enum err store_verdict(
 	memcpy(test->integration_id, run->integration_id, sizeof(test->integration_id));
 	test->key = version->key;
 	test->version = version->version;
-	test->run_no = run->no;
 	test->run = run->id;
 	err = store_test_insert(call->core->store, test);
 	if (err == ERR_CONFLICT)
@@ -203,8 +202,18 @@ static enum err on_run(void *arg, const struct store_run *run)
 	enum err err = check_own(verdict, run);
 
 	memcpy(call->record.run, run->id, sizeof(call->record.run));
+	if (err == OK)
+		err = results_find(call);
+	if (err != OK || call->is_repeated)
+		return err;
+	json_begin_object(&call->w);
+	json_put_string(&call->w, "run", run->id);
+	json_key(&call->w, "tested");
+	json_begin_array(&call->w);
 	for (size_t i = 0; err == OK && i < run->version_count; i++)
 		err = store_verdict(verdict, run, &run->versions[i]);
+	json_end_array(&call->w);
+	json_end_object(&call->w);
 	if (err == OK && verdict->count == 0)
 		return call_refuse(call, ERR_CONFLICT, "none of the run's versions is staged",
 			"none of the versions that this run was given is staged any more");
@@ -227,18 +236,11 @@ enum err handle_secret_record_test(struct call *call)
 	enum err err = check_verdict(call, &verdict.test);
 
 	request_text(call->request, FIELD_RUN, id, sizeof(id));
-	if (err != OK)
-		return err;
-	json_begin_object(&call->w);
-	json_put_string(&call->w, "run", id);
-	json_key(&call->w, "tested");
-	json_begin_array(&call->w);
-	err = store_run_get(call->core->store, id, on_run, &verdict);
+	if (err == OK)
+		err = store_run_get(call->core->store, id, on_run, &verdict);
 	if (err == ERR_NOT_FOUND)
 		err = call_refuse(call, ERR_DENIED, "no such run", NULL); /* P2 */
-	json_end_array(&call->w);
-	json_end_object(&call->w);
-	if (err == OK)
+	if (err == OK && !call->is_repeated)
 		describe_verdict(call, &verdict.test);
 	return err;
 }

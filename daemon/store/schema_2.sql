@@ -18,7 +18,7 @@ CREATE TABLE test (
 	integration_id BLOB NOT NULL,
 	"key" TEXT NOT NULL,
 	version INTEGER NOT NULL CHECK (version > 0),
-	no INTEGER NOT NULL CHECK (no > 0), -- of the run that was the test
+	no INTEGER NOT NULL CHECK (no > 0), -- in the order in which they came
 	run TEXT NOT NULL CHECK (length(run) = 26),
 	time_ms INTEGER NOT NULL,
 	uid INTEGER NOT NULL CHECK (uid BETWEEN 0 AND 4294967295),
@@ -28,6 +28,7 @@ CREATE TABLE test (
 	rv INTEGER NOT NULL,
 	mac BLOB,
 	PRIMARY KEY (integration_id, "key", version, no),
+	UNIQUE (integration_id, "key", version, run),
 	FOREIGN KEY (integration_id, "key", version) REFERENCES version (integration_id, "key", version)
 ) STRICT, WITHOUT ROWID;
 

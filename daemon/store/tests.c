@@ -10,7 +10,6 @@ enum err store_test_insert(struct store *store, const struct store_test *test)
 	query_put_fixed(&query, test->integration_id, sizeof(test->integration_id));
 	query_put_text(&query, test->key);
 	query_put_u64(&query, test->version);
-	query_put_u64(&query, test->run_no);
 	query_put_text(&query, test->run);
 	query_put_int(&query, test->time_ms);
 	query_put_u64(&query, test->uid);
