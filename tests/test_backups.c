@@ -55,7 +55,7 @@ static void make(const char *name, int64_t ms)
 /* The names, in order. */
 static const char *names_since(int64_t ms)
 {
-	static char text[512];
+	static char text[2 * sizeof(list)];
 	size_t count = backups_since(dir, ms, list);
 
 	text[0] = '\0';
