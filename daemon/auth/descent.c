@@ -18,6 +18,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "process.h"
 #include "procfs.h"
 
 enum { PROCESSES_MAX = 4096, DEPTH_MAX = 32, PROCS_BYTES = PROCESSES_MAX * 8 };
@@ -53,18 +54,24 @@ static void free_text(char **text)
 
 /* ---- who is in the unit ---- */
 
-/* A /proc that hides processes says that they are not there; pidfd_open does not. */
-static bool is_there(pid_t pid)
+/*
+ * A /proc that hides processes says that they are not there, and shows one whose main thread has ended as a zombie though
+ * its other threads live on.  A pidfd does neither.
+ */
+static bool may_live(pid_t pid)
 {
 	int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
 
 	if (pidfd < 0)
 		return errno != ESRCH;
+
+	bool has_ended = process_has_ended(pidfd);
+
 	close(pidfd);
-	return true;
+	return !has_ended;
 }
 
-/* One that has ended meanwhile is no holder, and a zombie has no memory any more. */
+/* One that has ended meanwhile is no holder, and a zombie without a thread has no memory any more. */
 static bool add_member(struct members *members, pid_t pid)
 {
 	struct procfs_stat stat = {0};
@@ -72,8 +79,8 @@ static bool add_member(struct members *members, pid_t pid)
 	if (members->count == PROCESSES_MAX)
 		return false;
 	if (!procfs_stat(pid, &stat))
-		return !is_there(pid);
-	if (stat.state != 'Z' && stat.state != 'X')
+		return !may_live(pid);
+	if ((stat.state != 'Z' && stat.state != 'X') || may_live(pid))
 		members->list[members->count++] = (struct member){pid, stat};
 	return true;
 }
@@ -177,7 +184,7 @@ static const struct member *find_old_parent(
 static bool may_descend(
 	const struct descent *descent, const struct members *members, const struct member *member)
 {
-	if (!is_young(descent, member))
+	if (!is_young(descent, member) || member->pid == descent->but_pid)
 		return false;
 	if (descent->is_any_parent)
 		return true;
@@ -210,18 +217,28 @@ bool descent_may_hold(const struct descent *descent)
 	return members.is_doubtful && !is_gone(descent);
 }
 
+/* Up to pid and no further: it may be as young as what it was given. */
+static bool descends_from(
+	const struct descent *descent, const struct members *members, const struct member *member, pid_t pid)
+{
+	const struct member *at = member;
+
+	for (size_t steps = 0;
+		at != NULL && at->pid != pid && is_young(descent, at) && steps <= members->count; steps++) {
+		if (at->stat.parent == pid)
+			return true;
+		at = find_member(members, at->stat.parent);
+	}
+	return false;
+}
+
 bool descent_has_children(const struct descent *descent, int pid)
 {
 	MEMBERS_AUTO members = {0};
 
 	load_members(&members, descent->cgroup);
-	for (size_t i = 0; i < members.count; i++) {
-		const struct member *parent = is_young(descent, &members.list[i])
-						      ? find_old_parent(descent, &members, &members.list[i])
-						      : NULL;
-
-		if (parent != NULL && parent->pid == pid)
+	for (size_t i = 0; i < members.count; i++)
+		if (descends_from(descent, &members, &members.list[i], pid))
 			return true;
-	}
 	return members.is_doubtful;
 }

@@ -12,6 +12,7 @@ struct descent {
 	uint64_t cgroup_id; /* its inode when the process was given the values */
 	uint64_t given_ticks; /* and when that was */
 	bool is_any_parent; /* whoever is younger counts, whoever its parents are */
+	int but_pid; /* this process is not meant itself; 0: none */
 };
 
 /*

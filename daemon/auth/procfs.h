@@ -24,7 +24,7 @@ bool procfs_stat(pid_t pid, struct procfs_stat *out);
 /* The text of proc_pid_stat(5), a NUL behind it; the name in parentheses may hold anything.  False for any other text. */
 bool procfs_parse_stat(const char *text, size_t len, struct procfs_stat *out);
 
-/* True for the first process of a pid namespace: a reaper of orphans. */
+/* True for the first process of a pid namespace, which is a reaper of orphans, and where it cannot be read. */
 bool procfs_is_init(pid_t pid);
 
 /* Path of the unit below the root of its hierarchy; false when the process is not in this unit (any more). */

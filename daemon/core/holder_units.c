@@ -23,7 +23,10 @@ void holder_unit_free(struct unit_holding *unit)
 
 bool holder_units_check(struct unit_holding *unit)
 {
-	struct descent descent = {unit->cgroup, unit->cgroup_id, unit->given_ticks, unit->is_any_parent};
+	struct descent descent = {.cgroup = unit->cgroup,
+		.cgroup_id = unit->cgroup_id,
+		.given_ticks = unit->given_ticks,
+		.is_any_parent = unit->is_any_parent};
 
 	if (unit->state != UNIT_GONE && !descent_may_hold(&descent))
 		unit->state = UNIT_GONE;
@@ -113,14 +116,19 @@ void holder_units_leave(struct core *core, const struct holding *holding, bool i
 	const struct holder *holder = holding->holder;
 	struct descent descent = {.cgroup = holder->cgroup,
 		.cgroup_id = holder->cgroup_id,
-		.given_ticks = holding->given_ticks};
+		.given_ticks = holding->given_ticks,
+		.but_pid = is_alive ? holder->pid : 0};
 
 	if (holder->cgroup[0] == '\0' || (!is_alive && is_known(core, holding)))
 		return;
-	if (is_alive ? !descent_has_children(&descent, holder->pid) : !descent_may_hold(&descent))
+
+	/* Children of one that lives have an old parent in the unit, its orphans do not. */
+	bool has_children = is_alive && descent_has_children(&descent, holder->pid);
+
+	if (!has_children && !descent_may_hold(&descent))
 		return;
 	for (size_t i = 0; i < holding->version_count; i++)
-		add(core, holding, &holding->versions[i], is_alive);
+		add(core, holding, &holding->versions[i], has_children);
 }
 
 /* In turn, so that a tick does not grow with the number of units. */

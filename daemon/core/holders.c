@@ -23,14 +23,14 @@ struct uid_share {
 	size_t count;
 };
 
-enum pending_kind { PENDING_NEW, PENDING_AGAIN, PENDING_RELEASE, PENDING_FORGET };
-
+/* What one request of the running turn did to a holding. */
 struct pending {
-	enum pending_kind kind;
 	struct holding *holding;
-	bool was_repeated; /* before PENDING_AGAIN */
-	bool was_first_released; /* before PENDING_RELEASE */
-	int64_t runs; /* before PENDING_FORGET */
+	bool is_new; /* made it; otherwise what it was before: */
+	int64_t was_runs;
+	bool was_repeated;
+	bool was_first_released;
+	bool is_last; /* left no run of it: it goes when this is durable, and nothing after this is the last again */
 };
 
 /* ---- life ---- */
@@ -295,7 +295,7 @@ bool holders_is_own_run(struct call *call, const struct store_run *run)
 
 /* ---- what the running turn did ---- */
 
-static struct pending *add_pending(struct holders *holders, enum pending_kind kind, struct holding *holding)
+static struct pending *add_pending(struct holders *holders, struct holding *holding)
 {
 	if (holders->pending_count == holders->pending_cap) {
 		size_t cap = holders->pending_cap == 0 ? 64 : 2 * holders->pending_cap;
@@ -309,7 +309,10 @@ static struct pending *add_pending(struct holders *holders, enum pending_kind ki
 
 	struct pending *pending = &holders->pending[holders->pending_count++];
 
-	*pending = (struct pending){.kind = kind, .holding = holding};
+	*pending = (struct pending){.holding = holding,
+		.was_runs = holding->runs,
+		.was_repeated = holding->is_repeated,
+		.was_first_released = holding->is_first_released};
 	return pending;
 }
 
@@ -334,44 +337,26 @@ void holders_take_back(struct core *core, size_t mark)
 	struct holders *holders = core->holders;
 
 	while (holders != NULL && holders->pending_count > mark) {
-		struct pending *pending = &holders->pending[--holders->pending_count];
+		const struct pending *pending = &holders->pending[--holders->pending_count];
+		struct holding *holding = pending->holding;
 
-		if (pending->kind == PENDING_NEW) {
-			drop_holding(core, pending->holding);
-		} else if (pending->kind == PENDING_AGAIN) {
-			pending->holding->runs -= pending->holding->runs != HOLDING_RUNS_UNKNOWN;
-			pending->holding->is_repeated = pending->was_repeated;
-		} else if (pending->kind == PENDING_RELEASE) {
-			pending->holding->runs += pending->holding->runs != HOLDING_RUNS_UNKNOWN;
-			pending->holding->is_first_released = pending->was_first_released;
-		} else if (pending->kind == PENDING_FORGET) {
-			pending->holding->runs = pending->runs;
+		if (pending->is_new) {
+			drop_holding(core, holding);
+			continue;
 		}
+		holding->runs = pending->was_runs;
+		holding->is_repeated = pending->was_repeated;
+		holding->is_first_released = pending->was_first_released;
 	}
-}
-
-/* Several requests of one turn may have had a part in it. */
-static void drop_kept(struct core *core, size_t at)
-{
-	struct holders *holders = core->holders;
-	struct holding *holding = holders->pending[at].holding;
-
-	for (size_t i = at; i < holders->pending_count; i++)
-		if (holders->pending[i].holding == holding)
-			holders->pending[i].holding = NULL;
-	drop_holding(core, holding);
 }
 
 void holders_keep(struct core *core)
 {
 	struct holders *holders = core->holders;
 
-	for (size_t i = 0; holders != NULL && i < holders->pending_count; i++) {
-		const struct pending *pending = &holders->pending[i];
-
-		if (pending->holding != NULL && pending->holding->runs == 0)
-			drop_kept(core, i);
-	}
+	for (size_t i = 0; holders != NULL && i < holders->pending_count; i++)
+		if (holders->pending[i].is_last)
+			drop_holding(core, holders->pending[i].holding);
 	if (holders != NULL)
 		holders->pending_count = 0;
 }
@@ -434,16 +419,15 @@ static enum err give_again(struct call *call, struct holding *holding, struct st
 		.state = run->state,
 		.is_repeated = true,
 		.end_status = RUN_STATUS_UNKNOWN};
-	struct pending *pending = add_pending(call->core->holders, PENDING_AGAIN, holding);
+	bool was_repeated = holding->is_repeated;
 
-	if (pending == NULL)
+	if (add_pending(call->core->holders, holding) == NULL)
 		return ERR_INTERNAL;
-	pending->was_repeated = holding->is_repeated;
 	holding->runs += holding->runs != HOLDING_RUNS_UNKNOWN;
 	holding->is_repeated = true;
 	run->state = RUN_AGAIN;
 
-	enum err err = pending->was_repeated ? OK : store_run_set(call->core->store, &first);
+	enum err err = was_repeated ? OK : store_run_set(call->core->store, &first);
 
 	return err == OK ? store_run_insert(call->core->store, run) : err;
 }
@@ -459,12 +443,16 @@ static enum err give_first(struct call *call, const struct integration *integrat
 
 	if (holding == NULL)
 		return ERR_INTERNAL;
-	if (add_pending(call->core->holders, PENDING_NEW, holding) == NULL) {
+
+	struct pending *pending = add_pending(call->core->holders, holding);
+
+	if (pending == NULL) {
 		TAILQ_REMOVE(&holder->holdings, holding, of_holder);
 		give_share(call->core->holders, holder->uid);
 		free(holding);
 		return ERR_INTERNAL;
 	}
+	pending->is_new = true;
 
 	enum err err = store_run_insert(call->core->store, run);
 
@@ -491,14 +479,14 @@ enum err holders_give(struct call *call, const struct integration *integration, 
 
 enum err holders_release(struct call *call, struct holding *holding, uint64_t run_no)
 {
-	struct pending *pending = add_pending(call->core->holders, PENDING_RELEASE, holding);
+	struct pending *pending = add_pending(call->core->holders, holding);
 
 	if (pending == NULL)
 		return ERR_INTERNAL;
-	pending->was_first_released = holding->is_first_released;
 	if (run_no == holding->run_no)
 		holding->is_first_released = true;
 	holding->runs -= holding->runs != HOLDING_RUNS_UNKNOWN;
+	pending->is_last = holding->runs == 0;
 	return OK;
 }
 
@@ -524,12 +512,12 @@ static enum err forget(struct call *call, struct holding *holding)
 		.is_repeated = holding->is_repeated,
 		.end_status = RUN_STATUS_UNKNOWN};
 
-	struct pending *pending = add_pending(call->core->holders, PENDING_FORGET, holding);
+	struct pending *pending = add_pending(call->core->holders, holding);
 
 	if (pending == NULL)
 		return ERR_INTERNAL;
-	pending->runs = holding->runs;
 	holding->runs = 0;
+	pending->is_last = true;
 	return store_run_set(call->core->store, &run);
 }
 
@@ -627,16 +615,27 @@ static struct holding *find_run(struct holder *holder, uint64_t run_no)
 	return NULL;
 }
 
-struct holding *holders_find_run(const struct core *core, const struct store_run *run)
+static struct holding *find_run_of(const struct core *core, pid_t pid, uint64_t run_no)
 {
 	struct holder *holder = NULL;
 	struct holding *found = NULL;
 
-	LIST_FOREACH(holder, bucket_of(core->holders, run->pid), by_pid)
+	LIST_FOREACH(holder, bucket_of(core->holders, pid), by_pid)
 	{
 		if (found == NULL)
-			found = find_run(holder, run->no);
+			found = find_run(holder, run_no);
 	}
+	return found;
+}
+
+/* A run's pid is the caller's as it was told, proven or not. */
+struct holding *holders_find_run(const struct core *core, const struct store_run *run)
+{
+	struct holder *holder = NULL;
+	struct holding *found = find_run_of(core, run->pid, run->no);
+
+	if (found == NULL)
+		found = find_run_of(core, UNPROVEN_PID, run->no);
 	TAILQ_FOREACH(holder, &core->holders->ended, ended)
 	{
 		if (found == NULL)

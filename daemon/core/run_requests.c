@@ -28,12 +28,14 @@ static const char *state_word(enum run_state state)
 	return words[state];
 }
 
-/* A process that has just ended: memory knows before the row does. */
+/* A process that has just ended, or was not found again: memory knows what the row does not. */
 struct store_run runs_with_news(const struct core *core, const struct store_run *run)
 {
 	struct store_run told = *run;
 	const struct holding *holding = holders_find_run(core, run);
 
+	if (holding != NULL && holding->holder->state == HOLDER_UNKNOWN)
+		told.state = RUN_UNKNOWN;
 	if (holding == NULL || holding->holder->state != HOLDER_ENDED)
 		return told;
 	told.state = RUN_ENDED;

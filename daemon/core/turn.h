@@ -83,6 +83,7 @@ void reply_clear(struct core *core, struct reply *reply);
 
 /* Of a connection that wants to hear of changes: an event is a line like a reply, and never holds a value. */
 bool subscriber_has_news(const struct subscriber *subscriber);
+bool subscriber_must_end(const struct subscriber *subscriber); /* its right is gone: the news are the last */
 void subscriber_take(
 	struct core *core, struct subscriber *subscriber, struct reply *out); /* when it has news */
 void subscriber_leave(struct subscriber *subscriber); /* fine on one that hears nothing */

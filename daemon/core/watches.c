@@ -245,6 +245,11 @@ bool subscriber_has_news(const struct subscriber *subscriber)
 	return subscriber->watcher != NULL && has_news(subscriber->watcher);
 }
 
+bool subscriber_must_end(const struct subscriber *subscriber)
+{
+	return subscriber->watcher != NULL && subscriber->watcher->must_end;
+}
+
 void subscriber_leave(struct subscriber *subscriber)
 {
 	if (subscriber->watcher != NULL)

@@ -141,7 +141,8 @@ static void wait_for_space(struct conn *conn)
 {
 	if (conn->events == UV_WRITABLE)
 		return;
-	conn->deadline_ms = conn->is_event ? NO_DEADLINE : clock_monotonic_ms() + conn->set->limits.drain_ms;
+	if (!conn->is_event)
+		conn->deadline_ms = clock_monotonic_ms() + conn->set->limits.drain_ms;
 	arm(conn, UV_WRITABLE);
 }
 
@@ -166,14 +167,16 @@ static void send_reply(struct conn *conn)
 	finish_reply(conn);
 }
 
-/* P8: a reader that is slow costs what core keeps for it, and no more. */
+/* P8: a reader that is slow costs what core keeps for it, and no more; the last word it takes in time, or never. */
 static void send_event(struct conn *conn)
 {
 	conn->state = CONN_SENDING;
 	conn->is_event = true;
 	conn->sent = 0;
-	conn->deadline_ms = NO_DEADLINE;
 	subscriber_take(conn->set->core, &conn->subscriber, &conn->exchange.reply);
+	conn->deadline_ms = conn->exchange.reply.must_close
+				    ? clock_monotonic_ms() + conn->set->limits.drain_ms
+				    : NO_DEADLINE;
 	send_reply(conn);
 }
 
@@ -182,8 +185,12 @@ static void on_wake(struct subscriber *subscriber)
 {
 	struct conn *conn = (struct conn *)(void *)((char *)subscriber - offsetof(struct conn, subscriber));
 
-	if (conn->state == CONN_READING && !conn->is_closing)
+	if (conn->is_closing)
+		return;
+	if (conn->state == CONN_READING)
 		send_event(conn);
+	else if (conn->is_event && conn->deadline_ms == NO_DEADLINE && subscriber_must_end(subscriber))
+		conn->deadline_ms = clock_monotonic_ms() + conn->set->limits.drain_ms; /* P2 */
 }
 
 static bool is_malformed(enum err err)
