@@ -10,11 +10,18 @@ import threading
 
 
 class FakeDaemon:
-    """answer(request, pid) gives the reply's members (result or error), or None to close without a word."""
+    """answer(request, pid) gives the reply's members (result or error), or None to close without a word.
+
+    A connection that was given a result for env.watch gets what tell says from then on, and what stands in the reply's
+    member "events", which is sent in one piece with it."""
 
     def __init__(self, answer):
         self.answer = answer
         self.requests = []
+        self.calls = []
+        self.answered = []
+        self.watchers = []
+        self.has_come = threading.Condition()
         self.directory = tempfile.mkdtemp(prefix="coffer-fake-", dir="/tmp")
         os.chmod(self.directory, 0o755)
         self.path = os.path.join(self.directory, "s")
@@ -41,11 +48,41 @@ class FakeDaemon:
             for line in lines:
                 request = json.loads(line)
                 self.requests.append(request)
+                self.calls.append((request, pid))
                 reply = self.answer(request, pid)
                 if reply is None:
                     return
-                lines.write(json.dumps({"jsonrpc": "2.0", "id": request["id"], **reply}).encode() + b"\n")
-                lines.flush()
+                with self.has_come:
+                    events = reply.pop("events", [])
+                    reply = {"jsonrpc": "2.0", "id": request["id"], **reply}
+                    lines.write(b"".join(json.dumps(message).encode() + b"\n" for message in [reply, *events]))
+                    lines.flush()
+                    if request["method"] == "env.watch" and "result" in reply:
+                        self.watchers.append(connection)
+                    self.answered.append(request)
+                    self.has_come.notify_all()
+
+    def of(self, method):
+        """The params of all requests for this method so far, each with the pid that sent it."""
+        return [(request.get("params"), pid) for request, pid in self.calls if request["method"] == method]
+
+    def wait_for(self, method, count=1):
+        """Returns what of does when so many requests for this method have been answered."""
+        with self.has_come:
+            if not self.has_come.wait_for(lambda: len([r for r in self.answered if r["method"] == method]) >= count, timeout=60):
+                raise AssertionError("%s did not come %d times: %s" % (method, count, self.requests))
+        return self.of(method)
+
+    def tell(self, *events):
+        with self.has_come:
+            for watcher in self.watchers:
+                watcher.sendall(b"".join(json.dumps(event).encode() + b"\n" for event in events))
+
+    def drop_watchers(self):
+        with self.has_come:
+            for watcher in self.watchers:
+                watcher.shutdown(socket.SHUT_RDWR)
+            self.watchers = []
 
     def __enter__(self):
         self.listen()
@@ -62,6 +99,22 @@ def refusal(word, message="no", **data):
     return {"error": {"code": -32010, "message": message, "data": {"error": word, **data}}}
 
 
+def event(method, **params):
+    return {"jsonrpc": "2.0", "method": method, "params": {"integration": "finance/sync", **params}}
+
+
+def changed(state="current", **versions):
+    return event("env.changed", changes=[{"key": key, "version": version, "state": state} for key, version in versions.items()])
+
+
+def watched(events=(), **versions):
+    entries = [{"key": key, "version": version} for key, version in versions.items()]
+    return {"result": {"integration": "finance/sync", "env": entries}, "events": list(events)}
+
+
+RUN_ID = "01JABCDEFGHJKMNPQRSTVWXYZ0"
+
+
 def environment(values, integration="finance/sync"):
     """values: key → text, or bytes to be sent in base64."""
     import base64
@@ -74,4 +127,4 @@ def environment(values, integration="finance/sync"):
         else:
             entry.update(value=value)
         entries.append(entry)
-    return {"result": {"integration": integration, "run": "01JRUN", "env": entries}}
+    return {"result": {"integration": integration, "run": RUN_ID, "env": entries}}

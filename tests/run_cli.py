@@ -11,58 +11,10 @@ import time
 import unittest
 
 from fake_daemon import FakeDaemon, environment, refusal
-
-COFFER = ""
-VALUES = {"PGPASSWORD": "s3cret \"value\"\n2nd line €", "RAW": b"\xff\xfe", "EMPTY_NOT": "x"}
-PRINT_ENV = ["cat", "/proc/self/environ"]
+from run_world import COFFER, DIGEST, PRINT_ENV, VALUES, RunCase, Done, granted, read, run, start
 
 
-def read(path):
-    with open(path, "rb") as file:
-        return file.read()
-
-
-def granted(request, pid):
-    return environment(VALUES)
-
-
-def start(daemon, *args, env=None, **options):
-    base = {"PATH": os.environ["PATH"], "HOME": "/nonexistent"}
-    base.update(env or {})
-    if daemon is not None and "COFFER_SOCKET" not in base:
-        base["COFFER_SOCKET"] = daemon.path
-    for name, value in os.environ.items():
-        if name.endswith("SAN_OPTIONS"):
-            base[name] = value
-    return subprocess.Popen([COFFER, *args], env=base, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                            stderr=subprocess.PIPE, **options)
-
-
-class Done:
-    def __init__(self, process):
-        self.stdout, stderr = process.communicate(timeout=60)
-        self.stderr = stderr.decode()
-        self.status = process.returncode
-
-    def environment(self):
-        return dict(item.split(b"=", 1) for item in self.stdout.split(b"\0") if item)
-
-
-def run(daemon, *args, **options):
-    return Done(start(daemon, *args, **options))
-
-
-class RunTest(unittest.TestCase):
-    def refused(self, done, status, *words):
-        self.assertEqual(done.status, status, done.stderr)
-        self.assertEqual(done.stdout, b"")
-        self.assertEqual(done.stderr.count("\n"), 1, done.stderr)
-        self.assertTrue(done.stderr.startswith("coffer: "), done.stderr)
-        for word in words:
-            self.assertIn(word, done.stderr)
-        for value in ("s3cret", "\xff"):
-            self.assertNotIn(value, done.stderr)
-
+class RunTest(RunCase):
     # ---- refusals ----
 
     def test_bad_usage_is_refused_with_125(self):
@@ -72,9 +24,6 @@ class RunTest(unittest.TestCase):
                 (["run", "--"], "no command"),
                 (["run", "finance/sync", "true"], "put -- before"),
                 (["run", "No Name", "--", "true"], "not the name of an integration"),
-                (["run", "--staged", "--", "true"], "unknown option --staged"),
-                (["run", "--mask", "--", "true"], "unknown option --mask"),
-                (["run", "--file", "A", "--", "true"], "unknown option --file"),
                 (["run", "--token-file=s3cret", "--", "true"], "unknown option --token-file;"),
                 (["run", "--only"], "--only needs a value"),
                 (["run", "--only", "--", "true"], "--only needs a value"),
@@ -92,6 +41,34 @@ class RunTest(unittest.TestCase):
                 (["run", "--wait", "-1", "--", "true"], "seconds"),
                 (["run", "--wait", "99999999999999999999", "--", "true"], "seconds"),
                 (["run", "--only", ",".join("K%d" % i for i in range(129)), "--", "true"], "128"),
+                (["run", "--file", "A-B", "--", "true"], "--file"),
+                (["run", "--staged=yes", "--", "true"], "--staged takes no value"),
+                (["run", "--record=yes", "--", "true"], "--record takes no value"),
+                (["run", "--mask=yes", "--", "true"], "--mask takes no value"),
+                (["run", "--on-change", "--", "true"], "--on-change needs a value"),
+                (["run", "--on-change", "reload", "--", "true"], "--on-change: takes restart, or the name of a signal"),
+                (["run", "--on-change", "", "--", "true"], "name of a signal"),
+                (["run", "--on-change", "SIG", "--", "true"], "name of a signal"),
+                (["run", "--on-change", "SIGSIGHUP", "--", "true"], "name of a signal"),
+                (["run", "--on-change", "hup", "--", "true"], "name of a signal"),
+                (["run", "--on-change", "1", "--", "true"], "name of a signal"),
+                (["run", "--on-change", "KILL", "--", "true"], "name of a signal"),
+                (["run", "--on-change", "SIGSTOP", "--", "true"], "name of a signal"),
+                (["run", "--on-change", "restart", "--stop-timeout", "soon", "--", "true"], "--stop-timeout: takes seconds"),
+                (["run", "--on-change", "restart", "--splay", "-1", "--", "true"], "--splay: takes seconds"),
+                (["run", "--stop-timeout", "5", "--", "true"], "--stop-timeout needs --on-change restart"),
+                (["run", "--on-change", "HUP", "--stop-timeout", "5", "--", "true"], "--stop-timeout needs --on-change restart"),
+                (["run", "--splay", "5", "--", "true"], "--splay needs --on-change"),
+                (["run", "--mask", "--on-change", "restart", "--", "true"], "exclude each other"),
+                (["run", "--verdict", DIGEST, "--", "true"], "--verdict needs --staged"),
+                (["run", "--staged", "--verdict", DIGEST[1:], "--", "true"], "--verdict: takes a digest"),
+                (["run", "--staged", "--verdict", DIGEST + "0", "--", "true"], "--verdict: takes a digest"),
+                (["run", "--staged", "--verdict", "A" + DIGEST[1:], "--", "true"], "--verdict: takes a digest"),
+                (["run", "--staged", "--verdict", DIGEST, "--record", "--", "true"], "does not go together"),
+                (["run", "--staged", "--verdict", DIGEST, "--mask", "--", "true"], "does not go together"),
+                (["run", "--staged", "--verdict", DIGEST, "--on-change", "HUP", "--", "true"], "does not go together"),
+                (["run", "--staged", "--verdict", DIGEST, "--time-limit", "0", "--", "true"], "at least a second"),
+                (["run", "--time-limit", "5", "--", "true"], "--time-limit needs --verdict"),
             ):
                 with self.subTest(args=args):
                     self.refused(run(daemon, *args), 125, word)
@@ -283,6 +260,7 @@ class RunTest(unittest.TestCase):
         self.assertEqual(self.params("run", "crm", env={"COFFER_INTEGRATION": "other"}), {"integration": "crm"})
         self.assertEqual(self.params("run", "--only", "A,B", "--only=C", "crm", "--optional", "B"),
                          {"integration": "crm", "only": ["A", "B", "C"], "optional": ["B"]})
+        self.assertEqual(self.params("run", "--staged"), {"staged": True})
 
     def test_global_options_may_stand_before_the_command(self):
         with FakeDaemon(granted) as daemon:
@@ -456,5 +434,5 @@ class RunTest(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    COFFER = os.path.abspath(sys.argv.pop(1))
+    sys.argv.pop(1)
     unittest.main(verbosity=1)

@@ -1449,10 +1449,9 @@ int __wrap_mprotect(void *at, size_t len, int rights)
 	return fails_now() ? -1 : __real_mprotect(at, len, rights);
 }
 
-/* Answers every request with the same environment, until it is killed. */
-static pid_t start_answering(int listener)
+/* Answers every request with the same lines, until it is killed. */
+static pid_t start_answering(int listener, const char *answer)
 {
-	static const char answer[] = THREE_VALUES;
 	char request[512] = "";
 	pid_t child = fork();
 
@@ -1460,7 +1459,7 @@ static pid_t start_answering(int listener)
 		int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
 
 		if (recv(fd, request, sizeof(request), 0) > 0)
-			send(fd, answer, sizeof(answer) - 1, MSG_NOSIGNAL);
+			send(fd, answer, strlen(answer), MSG_NOSIGNAL);
 		close(fd);
 	}
 	return child;
@@ -1470,7 +1469,7 @@ START_TEST(lib_survives_the_failure_of_any_allocation)
 {
 	struct place place = make_place();
 	int listener = bind_socket(place.path);
-	pid_t server = start_answering(listener);
+	pid_t server = start_answering(listener, THREE_VALUES);
 	int failures = 0;
 	int error = COFFER_INTERNAL;
 
@@ -1492,6 +1491,41 @@ START_TEST(lib_survives_the_failure_of_any_allocation)
 	}
 	/* handle, path, params, reply, tokens, environment, entries, values */
 	ck_assert_int_eq(failures, 8);
+	kill(server, SIGKILL);
+	waitpid(server, NULL, 0);
+	close(listener);
+	remove_place(&place);
+}
+END_TEST
+
+START_TEST(lib_survives_the_failure_of_any_allocation_while_it_watches)
+{
+	struct place place = make_place();
+	int listener = bind_socket(place.path);
+	pid_t server = start_answering(listener, WATCHED("1") CHANGED("4") CHANGED("5"));
+	int failures = 0;
+	int error = COFFER_INTERNAL;
+
+	for (int n = 0; error != COFFER_OK; n++) {
+		struct coffer_options options = {.size = sizeof(options), .socket_path = place.path};
+		coffer *vault = NULL;
+		const char *json = NULL;
+		size_t len = 0;
+
+		allowed = n;
+		error = coffer_open(&options, &vault);
+		if (error == COFFER_OK)
+			error = coffer_watch(vault, NULL, &json, &len);
+		for (int events = 0; error == COFFER_OK && events < 2; events++)
+			error = coffer_watch_next(vault, 5000, NULL, &json, &len);
+		allowed = -1;
+		ck_assert(error == COFFER_OK || error == COFFER_INTERNAL);
+		ck_assert((coffer_watch_fd(vault) >= 0) == (error == COFFER_OK));
+		failures += error != COFFER_OK;
+		coffer_close(vault);
+	}
+	/* handle, path, params, reply, rest, tokens; rest, tokens; tokens */
+	ck_assert_int_eq(failures, 9);
 	kill(server, SIGKILL);
 	waitpid(server, NULL, 0);
 	close(listener);
@@ -1549,4 +1583,5 @@ UNIT_MAIN("lib", lib_refuses_a_directory_that_others_may_write_to,
 	lib_sets_the_environment_as_told, lib_takes_answers_of_every_size,
 	lib_keeps_values_in_memory_that_is_locked_and_not_dumped, lib_works_where_no_memory_may_be_locked,
 	lib_tells_a_forked_child_that_values_are_not_inherited, lib_leaves_no_copy_of_a_value_behind,
-	lib_survives_the_failure_of_any_allocation, lib_finds_its_socket_by_the_environment)
+	lib_survives_the_failure_of_any_allocation,
+	lib_survives_the_failure_of_any_allocation_while_it_watches, lib_finds_its_socket_by_the_environment)

@@ -1,7 +1,7 @@
 /*
  * Merges environments: a secret wins over an inherited variable unless --keep names it, and nothing that is coffer's
  * own goes on to the program.  Values stay where the library decoded them; only a renamed one is copied, into
- * locked memory (P1).
+ * locked memory (P1), and one of --file into its file.
  */
 #include "run_env.h"
 
@@ -116,6 +116,19 @@ static bool fits_string(const char *name, size_t value_len)
 	return false;
 }
 
+/* "name=value" at *at, which moves on. */
+static char *write_renamed(unsigned char **at, const char *name, const struct coffer_variable *variable)
+{
+	char *string = (char *)*at;
+	size_t name_len = strlen(name);
+
+	memcpy(string, name, name_len);
+	string[name_len] = '=';
+	memcpy(string + name_len + 1, variable->value, variable->value_len + 1);
+	*at += name_len + 1 + variable->value_len + 1;
+	return string;
+}
+
 static bool add_fetched(const struct run_options *options, const coffer_env *fetched, struct run_env *out)
 {
 	unsigned char *at = out->renamed.bytes;
@@ -123,21 +136,38 @@ static bool add_fetched(const struct run_options *options, const coffer_env *fet
 	for (size_t i = 0; i < coffer_env_count(fetched); i++) {
 		struct coffer_variable variable = variable_at(fetched, i);
 		const char *name = name_of(options, variable.name);
-		size_t name_len = strlen(name);
+		char *string = (char *)(uintptr_t)variable.assignment;
 
 		if (is_kept(options, name))
 			continue;
-		if (!fits_string(name, variable.value_len))
+		if (run_names_hold(&options->file, variable.name))
+			string = run_files_add(&out->files, &variable, name);
+		else if (!fits_string(name, variable.value_len))
 			return false;
-		if (name == variable.name) {
-			out->strings[out->count++] = (char *)(uintptr_t)variable.assignment;
-			continue;
-		}
-		out->strings[out->count++] = (char *)at;
-		memcpy(at, name, name_len);
-		at[name_len] = '=';
-		memcpy(at + name_len + 1, variable.value, variable.value_len + 1);
-		at += name_len + 1 + variable.value_len + 1;
+		else if (name != variable.name)
+			string = write_renamed(&at, name, &variable);
+		if (string == NULL)
+			return false;
+		out->strings[out->count++] = string;
+	}
+	return true;
+}
+
+/* What an option names and is not there, though it may not be missing. */
+static bool is_missing(
+	const struct run_options *options, const coffer_env *fetched, const char *option, const char *key)
+{
+	if (is_fetched(fetched, key) || run_names_hold(&options->optional, key))
+		return false;
+	say(option, ": ", coffer_env_integration(fetched), " has no ", key, NULL);
+	return true;
+}
+
+static bool check_files(const struct run_options *options, const coffer_env *fetched)
+{
+	for (size_t i = 0; i < options->file.count; i++) {
+		if (is_missing(options, fetched, "--file", options->file.name[i]))
+			return false;
 	}
 	return true;
 }
@@ -147,10 +177,8 @@ static bool check_mappings(const struct run_options *options, const coffer_env *
 	for (size_t i = 0; i < options->mapping_count; i++) {
 		const struct run_mapping *mapping = &options->mapping[i];
 
-		if (!is_fetched(fetched, mapping->key) && !run_names_hold(&options->optional, mapping->key)) {
-			say("--map: ", coffer_env_integration(fetched), " has no ", mapping->key, NULL);
+		if (is_missing(options, fetched, "--map", mapping->key))
 			return false;
-		}
 		if (is_fetched(fetched, mapping->name) &&
 			strcmp(name_of(options, mapping->name), mapping->name) == 0 &&
 			strcmp(mapping->key, mapping->name) != 0) {
@@ -167,7 +195,7 @@ bool run_env_build(const struct run_options *options, const coffer_env *fetched,
 	size_t room = room_for_renamed(options, fetched);
 	size_t inherited = 0;
 
-	if (!check_mappings(options, fetched))
+	if (!check_mappings(options, fetched) || !check_files(options, fetched))
 		return false;
 	while (environ[inherited] != NULL)
 		inherited++;
@@ -182,6 +210,7 @@ bool run_env_build(const struct run_options *options, const coffer_env *fetched,
 
 void run_env_clear(struct run_env *env)
 {
+	run_files_clear(&env->files);
 	locked_unmap(&env->renamed);
 	free(env->strings);
 	*env = (struct run_env){0};

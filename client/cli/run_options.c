@@ -4,11 +4,19 @@
  */
 #include "run_options.h"
 
+#include <signal.h>
 #include <string.h>
 
 #include "say.h"
 
-enum { WAIT_SECONDS_MAX = 604800 };
+enum {
+	SECONDS_MAX = 604800,
+	STOP_TIMEOUT_SECONDS = 30,
+	TIME_LIMIT_SECONDS = 60,
+	DIGEST_CHARS = 64,
+	SIGNALS_END = 32, /* behind the last one that has a name */
+	NOT_GIVEN = -1,
+};
 
 bool run_names_hold(const struct run_names *names, const char *name)
 {
@@ -71,7 +79,7 @@ static const char *set_map(struct run_options *options, char *value)
 	return NULL;
 }
 
-static const char *set_wait(struct run_options *options, char *value)
+static const char *read_seconds(const char *value, int least, int *out)
 {
 	int seconds = 0;
 
@@ -81,11 +89,69 @@ static const char *set_wait(struct run_options *options, char *value)
 		if (*digit < '0' || *digit > '9')
 			return "takes seconds, at most 604800";
 		seconds = seconds * 10 + (*digit - '0');
-		if (seconds > WAIT_SECONDS_MAX)
+		if (seconds > SECONDS_MAX)
 			return "takes seconds, at most 604800";
 	}
-	options->wait_seconds = seconds;
-	return NULL;
+	*out = seconds;
+	return seconds >= least ? NULL : "takes at least a second";
+}
+
+static const char *set_wait(struct run_options *options, char *value)
+{
+	return read_seconds(value, 0, &options->wait_seconds);
+}
+
+static const char *set_stop_timeout(struct run_options *options, char *value)
+{
+	return read_seconds(value, 0, &options->stop_timeout_seconds);
+}
+
+static const char *set_splay(struct run_options *options, char *value)
+{
+	return read_seconds(value, 0, &options->splay_seconds);
+}
+
+static const char *set_time_limit(struct run_options *options, char *value)
+{
+	return read_seconds(value, 1, &options->time_limit_seconds);
+}
+
+static const char *set_file(struct run_options *options, char *value)
+{
+	return add_names(&options->file, value);
+}
+
+/* The number of HUP or SIGHUP; 0: no such name, or none that a program can act upon. */
+static int signal_number(const char *name)
+{
+	const char *word = strncmp(name, "SIG", 3) == 0 ? name + 3 : name;
+
+	for (int number = 1; number < SIGNALS_END; number++) {
+		const char *known = sigabbrev_np(number);
+
+		if (known != NULL && strcmp(known, word) == 0)
+			return number != SIGKILL && number != SIGSTOP ? number : 0;
+	}
+	return 0;
+}
+
+static const char *set_on_change(struct run_options *options, char *value)
+{
+	bool is_restart = strcmp(value, "restart") == 0;
+
+	options->wants_change = true;
+	options->change_signal = is_restart ? 0 : signal_number(value);
+	return is_restart || options->change_signal != 0
+		       ? NULL
+		       : "takes restart, or the name of a signal that a program can handle: HUP, USR1, ...";
+}
+
+static const char *set_verdict(struct run_options *options, char *value)
+{
+	options->verdict = value;
+	return strlen(value) == DIGEST_CHARS && strspn(value, "0123456789abcdef") == DIGEST_CHARS
+		       ? NULL
+		       : "takes a digest of 64 lower-case hex digits";
 }
 
 static const char *set_socket(struct run_options *options, char *value)
@@ -105,6 +171,27 @@ static const char *set_clean_env(struct run_options *options, char *value)
 {
 	(void)value;
 	options->is_clean_env = true;
+	return NULL;
+}
+
+static const char *set_staged(struct run_options *options, char *value)
+{
+	(void)value;
+	options->is_staged = true;
+	return NULL;
+}
+
+static const char *set_record(struct run_options *options, char *value)
+{
+	(void)value;
+	options->is_recorded = true;
+	return NULL;
+}
+
+static const char *set_mask(struct run_options *options, char *value)
+{
+	(void)value;
+	options->is_masked = true;
 	return NULL;
 }
 
@@ -132,6 +219,15 @@ static const struct option {
 	{"--optional", true, set_optional},
 	{"--keep", true, set_keep},
 	{"--map", true, set_map},
+	{"--file", true, set_file},
+	{"--staged", false, set_staged},
+	{"--record", false, set_record},
+	{"--on-change", true, set_on_change},
+	{"--stop-timeout", true, set_stop_timeout},
+	{"--splay", true, set_splay},
+	{"--mask", false, set_mask},
+	{"--verdict", true, set_verdict},
+	{"--time-limit", true, set_time_limit},
 	{"--wait", true, set_wait},
 	{"--socket", true, set_socket},
 	{"--user", false, set_user},
@@ -197,8 +293,53 @@ static bool read_name(const char *word, struct run_options *out)
 	return true;
 }
 
+/* Why these options do not go together, or NULL. */
+static const char *contradiction(const struct run_options *options)
+{
+	if (options->verdict != NULL && !options->is_staged)
+		return "--verdict needs --staged: a test is of staged values";
+	if (options->verdict != NULL && (options->is_masked || options->is_recorded || options->wants_change))
+		return "--verdict does not go together with --mask, --record or --on-change";
+	if (options->verdict == NULL && options->time_limit_seconds != NOT_GIVEN)
+		return "--time-limit needs --verdict";
+	if (options->is_masked && options->wants_change)
+		return "--mask and --on-change exclude each other: who waits for changes holds no values to "
+		       "mask";
+	if (options->stop_timeout_seconds != NOT_GIVEN &&
+		(!options->wants_change || options->change_signal != 0))
+		return "--stop-timeout needs --on-change restart";
+	if (options->splay_seconds != NOT_GIVEN && !options->wants_change)
+		return "--splay needs --on-change";
+	return NULL;
+}
+
+static void set_default(int *seconds, int standard)
+{
+	if (*seconds == NOT_GIVEN)
+		*seconds = standard;
+}
+
+static bool check_options(struct run_options *options)
+{
+	const char *wrong = contradiction(options);
+
+	if (options->command == NULL || options->command[0] == NULL)
+		wrong = "no command: coffer run [INTEGRATION] [OPTION]... -- CMD [ARG]...";
+	if (wrong != NULL) {
+		say("run: ", wrong, NULL);
+		return false;
+	}
+	set_default(&options->stop_timeout_seconds, STOP_TIMEOUT_SECONDS);
+	set_default(&options->splay_seconds, 0);
+	set_default(&options->time_limit_seconds, TIME_LIMIT_SECONDS);
+	return true;
+}
+
 bool run_options_parse(int argc, char **argv, int command_at, struct run_options *out)
 {
+	out->stop_timeout_seconds = NOT_GIVEN;
+	out->splay_seconds = NOT_GIVEN;
+	out->time_limit_seconds = NOT_GIVEN;
 	for (int i = 1; i < argc && out->command == NULL && !out->wants_help; i++) {
 		if (i == command_at)
 			continue;
@@ -207,11 +348,5 @@ bool run_options_parse(int argc, char **argv, int command_at, struct run_options
 		else if (argv[i][0] == '-' ? !read_option(argc, argv, &i, out) : !read_name(argv[i], out))
 			return false;
 	}
-	if (out->wants_help)
-		return true;
-	if (out->command == NULL || out->command[0] == NULL) {
-		say("run: no command: coffer run [INTEGRATION] [OPTION]... -- CMD [ARG]...", NULL);
-		return false;
-	}
-	return true;
+	return out->wants_help || check_options(out);
 }

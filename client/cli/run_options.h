@@ -25,10 +25,20 @@ struct run_options {
 	bool is_user_vault;
 	bool is_clean_env;
 	bool wants_help;
+	bool is_staged;
+	bool is_recorded;
+	bool is_masked;
+	bool wants_change; /* --on-change */
+	int change_signal; /* 0: restart */
+	int stop_timeout_seconds;
+	int splay_seconds;
+	const char *verdict; /* digest of the test command; NULL: no test */
+	int time_limit_seconds; /* of a test */
 	int wait_seconds;
 	struct run_names only;
 	struct run_names optional;
 	struct run_names keep;
+	struct run_names file;
 	struct run_mapping mapping[ENV_KEYS_MAX];
 	size_t mapping_count;
 	char **command; /* argv of the program, NULL-terminated */

@@ -5,11 +5,21 @@
 #include "say.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <string.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include "buf.h"
 #include "tty_text.h"
+
+/* There a line feed alone does not lead to the first column. */
+static bool is_raw_terminal(void)
+{
+	struct termios settings = {0};
+
+	return tcgetattr(STDERR_FILENO, &settings) == 0 && (settings.c_oflag & OPOST) == 0;
+}
 
 void say(const char *first, ...)
 {
@@ -21,7 +31,7 @@ void say(const char *first, ...)
 	for (const char *piece = first; piece != NULL; piece = va_arg(pieces, const char *))
 		tty_text_append(&line, piece, strlen(piece));
 	va_end(pieces);
-	buf_append_byte(&line, '\n');
+	buf_append_string(&line, is_raw_terminal() ? "\r\n" : "\n");
 	if (buf_failed(&line))
 		return;
 
