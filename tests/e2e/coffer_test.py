@@ -524,12 +524,13 @@ def value_of(entry):
 class Suite:
     """Named checks over one vault, or each with one of its own."""
 
-    def __init__(self, limits=None, needs_root=True):
+    def __init__(self, limits=None, needs_root=True, in_memory=False):
         self.checks = []
         self.limits = limits
         self.needs_root = needs_root
+        self.in_memory = in_memory  # the vaults lie where a sync costs nothing: for tests of answers alone
         self.prepare = None
-        self.folder = None
+        self.folder = self.vault_folder = None
         self.programs = None
         self.arguments = []
         self.vaults = []
@@ -548,7 +549,7 @@ class Suite:
 
     def vault(self, **more):
         """Another vault, in a folder that goes away with the program."""
-        self.vaults.append(Vault(self.programs, self.folder, **more))
+        self.vaults.append(Vault(self.programs, self.vault_folder, **more))
         return self.vaults[-1]
 
     def run(self):
@@ -560,6 +561,10 @@ class Suite:
             return
         self.folder = tempfile.mkdtemp(prefix="coffer-test-", dir="/tmp")
         os.chmod(self.folder, 0o711)
+        self.vault_folder = self.folder
+        if self.in_memory and os.access("/dev/shm", os.W_OK):
+            self.vault_folder = tempfile.mkdtemp(prefix="coffer-test-", dir="/dev/shm")
+            os.chmod(self.vault_folder, 0o711)
         signal.signal(
             signal.SIGTERM, lambda *_: sys.exit(1)
         )  # a test runner's timeout: clean up all the same
@@ -570,7 +575,8 @@ class Suite:
             for vault in self.vaults:
                 if vault.is_running():
                     vault.kill()
-            shutil.rmtree(self.folder, ignore_errors=True)
+            for folder in (self.folder, self.vault_folder):
+                shutil.rmtree(folder, ignore_errors=True)
 
     def run_checks(self):
         print(f"1..{len(self.checks) + 2}", flush=True)
