@@ -205,7 +205,7 @@ def without_descriptors_the_daemon_waits_and_serves_again(_):
     """The flood meets EMFILE: no crash, no spinning, and service as soon as there is room."""
 
     def few_descriptors():
-        resource.setrlimit(resource.RLIMIT_NOFILE, (100, 100))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (120, 120))
 
     vault = suite.vault()
     vault.start(preexec_fn=few_descriptors)
