@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "random.h"
+#include "sqlite_memory.h"
 
 enum { FILES_MAX = 8, CALL_WRITE = 1, CALL_SYNC = 2, CALL_OTHER = 4 };
 
@@ -347,6 +348,7 @@ static int on_last_error(sqlite3_vfs *vfs, int size, char *out)
 void fault_vfs_start(void)
 {
 	if (world.real == NULL) {
+		sqlite_memory_start();
 		sqlite3_initialize();
 		world.real = sqlite3_vfs_find(NULL);
 		world.vfs = *world.real;
