@@ -16,7 +16,10 @@ struct held_version {
 	uint64_t version;
 };
 
-enum { HOLDING_RUNS_UNKNOWN = -1 };
+enum {
+	HOLDING_RUNS_UNKNOWN = -1,
+	HOLDER_UNPROVEN_PID = 0, /* callers whose process is not proven: one holder for each user */
+};
 
 /* One set of versions that one process was given, by one run or several. */
 struct holding {
@@ -205,6 +208,8 @@ struct holder *holder_new(struct core *core, const struct process *process, uint
 struct holding *holding_new(
 	struct core *core, struct holder *holder, const struct store_run *run, const char *integration);
 void holder_drop(struct core *core, struct holder *holder); /* with its holdings */
+bool holders_have_room(const struct core *core, uint32_t uid); /* for one more holding */
+void holding_remove(struct core *core, struct holding *holding);
 struct holding *holding_same(struct holder *holder, const struct store_run *run);
 struct holder *holder_unknown(struct core *core, uint32_t uid, pid_t pid); /* or NULL */
 
