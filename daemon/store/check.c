@@ -61,23 +61,28 @@ static enum err check_grants(struct store *store)
 	return store_grant_each(store, on_grant, store);
 }
 
+static enum err on_test(void *arg, const struct store_test *test)
+{
+	(void)arg;
+	(void)test;
+	return OK;
+}
+
+static enum err check_tests(struct store *store)
+{
+	return store_test_each(store, on_test, NULL);
+}
+
+static enum err on_run(void *arg, const struct store_run *run)
+{
+	const struct store *store = arg;
+
+	return run->no <= store->now.runs_made ? OK : ERR_STORAGE;
+}
+
 static enum err check_runs(struct store *store)
 {
-	QUERY_AUTO query = query_start(store, STATEMENT_RUN_EACH);
-
-	while (query_next(&query)) {
-		struct store_blob blob = query_blob(&query);
-		struct run_versions versions = {blob.bytes, blob.len};
-		char key[KEY_BYTES_MAX + 1] = "";
-		uint64_t version = 0;
-		bool is_damaged = query_row_result(&query) != OK;
-
-		while (!is_damaged && run_versions_next(&versions, key, &version, &is_damaged))
-			continue;
-		if (is_damaged)
-			return ERR_STORAGE;
-	}
-	return query_result(&query);
+	return store_run_each(store, on_run, store);
 }
 
 static enum err on_unit_holder(void *arg, const struct store_unit_holder *holder)
@@ -124,6 +129,7 @@ enum err store_check(struct store *store, const char **reason_out)
 		{check_integrations, "an integration's row is damaged"},
 		{check_grants, "a grant's row is damaged"},
 		{check_versions, "a version's row is damaged"},
+		{check_tests, "the row of a test is damaged"},
 		{check_runs, "a run's row is damaged"},
 		{check_unit_holders, "a row of holders is damaged"},
 		{check_audit, "audit records are missing or damaged"},

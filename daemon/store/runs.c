@@ -184,6 +184,14 @@ enum err store_run_of(struct store *store, const unsigned char integration_id[ST
 	return visit(&query, fn, arg, &count);
 }
 
+enum err store_run_each(struct store *store, store_run_fn *fn, void *arg)
+{
+	QUERY_AUTO query = query_start(store, STATEMENT_RUN_EACH);
+	size_t count = 0;
+
+	return visit(&query, fn, arg, &count);
+}
+
 bool run_versions_next(struct run_versions *versions, char key[KEY_BYTES_MAX + 1], uint64_t *version_out,
 	bool *is_damaged_out)
 {

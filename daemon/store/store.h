@@ -272,6 +272,7 @@ enum err store_test_insert(struct store *store,
 	const struct store_test *test); /* ERR_CONFLICT: the run was a test of it already */
 enum err store_test_of(struct store *store, const unsigned char integration_id[STORE_ID_BYTES],
 	const char *key, uint64_t version, size_t limit, store_test_fn *fn, void *arg); /* newest first */
+enum err store_test_each(struct store *store, store_test_fn *fn, void *arg); /* every one, for cofferd check */
 
 /* ---- runs and use ---- */
 
@@ -359,6 +360,7 @@ enum err store_run_held(
 	struct store *store, store_run_fn *fn, void *arg); /* before RUN_AGAIN, oldest first */
 enum err store_run_of(struct store *store, const unsigned char integration_id[STORE_ID_BYTES],
 	uint64_t before_no, size_t limit, store_run_fn *fn, void *arg); /* newest first */
+enum err store_run_each(struct store *store, store_run_fn *fn, void *arg); /* every one, for cofferd check */
 
 enum err store_unit_holder_put(struct store *store,
 	const struct store_unit_holder *holder); /* insert, or replace given_* and is_any_parent */

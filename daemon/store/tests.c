@@ -20,6 +20,36 @@ enum err store_test_insert(struct store *store, const struct store_test *test)
 	return query_write(&query, NULL);
 }
 
+static void read_row(struct query *query, struct store_test *out)
+{
+	query_fixed(query, out->integration_id, sizeof(out->integration_id));
+	out->key = query_text(query);
+	out->version = query_u64(query);
+	out->run = query_text(query);
+	out->time_ms = query_int(query);
+	out->uid = query_u32(query);
+	out->exit_status = (uint32_t)query_int_within(query, 0, UINT8_MAX);
+	out->duration_ms = query_int(query);
+	query_fixed(query, out->digest, sizeof(out->digest));
+}
+
+static enum err visit(struct query *query, store_test_fn *fn, void *arg)
+{
+	while (query_next(query)) {
+		struct store_test test = {0};
+
+		read_row(query, &test);
+
+		enum err err = query_row_result(query);
+
+		if (err == OK)
+			err = fn(arg, &test);
+		if (err != OK)
+			return err;
+	}
+	return query_result(query);
+}
+
 enum err store_test_of(struct store *store, const unsigned char integration_id[STORE_ID_BYTES],
 	const char *key, uint64_t version, size_t limit, store_test_fn *fn, void *arg)
 {
@@ -29,22 +59,12 @@ enum err store_test_of(struct store *store, const unsigned char integration_id[S
 	query_put_text(&query, key);
 	query_put_u64(&query, version);
 	query_put_u64(&query, limit);
-	while (query_next(&query)) {
-		struct store_test test = {.key = key, .version = version};
+	return visit(&query, fn, arg);
+}
 
-		test.run = query_text(&query);
-		test.time_ms = query_int(&query);
-		test.uid = query_u32(&query);
-		test.exit_status = (uint32_t)query_int_within(&query, 0, 255);
-		test.duration_ms = query_int(&query);
-		query_fixed(&query, test.digest, sizeof(test.digest));
+enum err store_test_each(struct store *store, store_test_fn *fn, void *arg)
+{
+	QUERY_AUTO query = query_start(store, STATEMENT_TEST_EACH);
 
-		enum err err = query_row_result(&query);
-
-		if (err == OK)
-			err = fn(arg, &test);
-		if (err != OK)
-			return err;
-	}
-	return query_result(&query);
+	return visit(&query, fn, arg);
 }
