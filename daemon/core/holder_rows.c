@@ -33,7 +33,7 @@ static struct holder *find_process(struct core *core, const struct store_run *ru
 
 	LIST_FOREACH(holder, &core->holders->buckets[(size_t)run->pid % 1024], by_pid)
 	{
-		if (holder->state == HOLDER_LIVES && holder->pid == run->pid &&
+		if (holder->state == HOLDER_LIVES && holder->pid == run->pid && holder->uid == run->uid &&
 			holder->start_ticks == run->start_ticks)
 			return holder;
 	}

@@ -268,7 +268,7 @@ struct holder *holders_of_caller(struct core *core, const struct principal *who)
 	LIST_FOREACH(holder, bucket_of(core->holders, who->pid), by_pid)
 	{
 		/* P9: both live, so there is one process of this number; the caller is asked last. */
-		if (holder->state == HOLDER_LIVES && holder->pid == who->pid &&
+		if (holder->state == HOLDER_LIVES && holder->pid == who->pid && holder->uid == who->uid &&
 			!process_has_ended(holder->pidfd) && peer_is_alive(who))
 			return holder;
 	}

@@ -41,7 +41,7 @@ struct holding {
 
 enum holder_state { HOLDER_LIVES, HOLDER_UNKNOWN, HOLDER_ENDED };
 
-/* A process. */
+/* A process, as the user that it was when it connected. */
 struct holder {
 	LIST_ENTRY(holder) by_pid; /* but for ended ones */
 	TAILQ_ENTRY(holder) ended; /* while HOLDER_ENDED */
@@ -119,7 +119,7 @@ void holders_end(struct core *core, struct holder *holder, int64_t now_ms); /* i
 
 /* ---- asking ---- */
 
-/* The process that asks is this live one; NULL when none of its runs is known. */
+/* The process that asks, as the user that asks, is this live one; NULL when none of its runs is known. */
 struct holder *holders_of_caller(struct core *core, const struct principal *who);
 
 /* Is this run one of the very process that asks, also when it holds nothing any more? */

@@ -59,12 +59,21 @@ static enum err refuse_in_use(
 	return call_refuse(call, ERR_IN_USE, "somebody may hold the version", call->detail_store);
 }
 
-/* For the record of a forced revoke. */
+/* For the record of a forced revoke, which says so when it cannot name them all. */
+struct going_over {
+	struct call *call;
+	size_t left_out;
+};
+
 static enum err on_gone_over(void *arg, const struct holder_view *view)
 {
-	struct call *call = arg;
+	enum { ROOM = UNIT_BYTES_MAX + 64 }; /* for one of them, and for the last words */
+	struct going_over *going = arg;
+	struct call *call = going->call;
 
-	if (view->unit != NULL)
+	if (call->record.subject.len + ROOM > RECORD_SUBJECT_BYTES_MAX)
+		going->left_out++;
+	else if (view->unit != NULL)
 		call_subject(call, "unit=%s", view->unit->unit);
 	else if (view->holding->holder->unit[0] != '\0')
 		call_subject(call, "pid=%d/%s", (int)view->holding->holder->pid, view->holding->holder->unit);
@@ -72,6 +81,17 @@ static enum err on_gone_over(void *arg, const struct holder_view *view)
 		call_subject(
 			call, "pid=%d/uid=%u", (int)view->holding->holder->pid, view->holding->holder->uid);
 	return OK;
+}
+
+static enum err go_over(struct call *call, const struct holder_filter *filter)
+{
+	struct going_over going = {.call = call};
+	enum err err = holders_each(call->core, filter, on_gone_over, &going);
+
+	if (going.left_out > 0)
+		call_subject(call, "and %zu more", going.left_out);
+	call_detail(call, "forced");
+	return err;
 }
 
 static enum err check_free(
@@ -84,8 +104,7 @@ static enum err check_free(
 
 	if (request_flag(call->request, FIELD_FORCE)) {
 		filter.is_processes_only = false;
-		call_detail(call, "forced");
-		return holders_each(call->core, &filter, on_gone_over, call);
+		return go_over(call, &filter);
 	}
 	if (version->state == VERSION_CURRENT || holders_count(call->core, &filter) > 0)
 		return refuse_in_use(call, &filter, version);

@@ -272,7 +272,8 @@ enum err store_test_insert(struct store *store,
 	const struct store_test *test); /* ERR_CONFLICT: the run was a test of it already */
 enum err store_test_of(struct store *store, const unsigned char integration_id[STORE_ID_BYTES],
 	const char *key, uint64_t version, size_t limit, store_test_fn *fn, void *arg); /* newest first */
-enum err store_test_each(struct store *store, store_test_fn *fn, void *arg); /* every one, for cofferd check */
+enum err store_test_each(
+	struct store *store, store_test_fn *fn, void *arg); /* every one, for cofferd check */
 
 /* ---- runs and use ---- */
 
