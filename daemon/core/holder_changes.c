@@ -162,6 +162,8 @@ static enum err give_first(struct call *call, const struct integration *integrat
 	struct store_run *run)
 {
 	if (!holders_have_room(call->core, call->who->uid))
+		holders_poll(call->core); /* somebody may have ended in this very turn */
+	if (!holders_have_room(call->core, call->who->uid))
 		return call_refuse(call, ERR_BUSY, "limit of holders",
 			"too many processes of this user hold values already; see [limits] holders");
 

@@ -168,19 +168,25 @@ struct holder *holder_new(struct core *core, const struct process *process, uint
 	return holder;
 }
 
-void holder_drop(struct core *core, struct holder *holder)
+/* What has ended takes no place any more, though it is still to be stored. */
+static void leave_places(struct holders *holders, struct holder *holder)
 {
 	struct holding *holding = NULL;
 
+	LIST_REMOVE(holder, by_pid);
+	holders->count--;
+	TAILQ_FOREACH(holding, &holder->holdings, of_holder)
+	{
+		give_share(holders, holder->uid);
+	}
+}
+
+void holder_drop(struct core *core, struct holder *holder)
+{
 	if (holder->state == HOLDER_ENDED) {
 		TAILQ_REMOVE(&core->holders->ended, holder, ended);
 	} else {
-		LIST_REMOVE(holder, by_pid);
-		core->holders->count--;
-	}
-	TAILQ_FOREACH(holding, &holder->holdings, of_holder)
-	{
-		give_share(core->holders, holder->uid);
+		leave_places(core->holders, holder);
 	}
 	if (holder->pidfd >= 0)
 		process_watch_remove(core->holders->watch, holder->pidfd);
@@ -193,7 +199,7 @@ struct holding *holding_new(
 	struct holding *holding =
 		calloc(1, sizeof(*holding) + run->version_count * sizeof(holding->versions[0]));
 
-	if (holding == NULL || !take_share(core->holders, holder->uid)) {
+	if (holding == NULL || (holder->state != HOLDER_ENDED && !take_share(core->holders, holder->uid))) {
 		free(holding);
 		return NULL;
 	}
@@ -219,7 +225,8 @@ struct holding *holding_new(
 void holding_remove(struct core *core, struct holding *holding)
 {
 	TAILQ_REMOVE(&holding->holder->holdings, holding, of_holder);
-	give_share(core->holders, holding->holder->uid);
+	if (holding->holder->state != HOLDER_ENDED)
+		give_share(core->holders, holding->holder->uid);
 	free(holding);
 }
 
@@ -291,8 +298,7 @@ void holders_end(struct core *core, struct holder *holder, int64_t now_ms)
 {
 	struct holding *holding = NULL;
 
-	LIST_REMOVE(holder, by_pid);
-	core->holders->count--;
+	leave_places(core->holders, holder);
 	holder->state = HOLDER_ENDED;
 	holder->end_ms = now_ms;
 	holder->is_dirty = true;

@@ -188,7 +188,7 @@ struct holders {
 	size_t pending_count;
 	size_t pending_cap;
 	size_t count; /* processes that live, or may */
-	size_t holding_count; /* of all processes, also those that have just ended */
+	size_t holding_count; /* of these */
 	struct uid_share *shares; /* how many holdings of each user */
 	size_t share_count;
 	size_t share_cap;
