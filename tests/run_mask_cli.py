@@ -231,6 +231,11 @@ class Screen:
         self.master = self.slave = -1
 
 
+def waits_of(pid):
+    """How often a process has gone to sleep."""
+    return int(re.search(rb"\nvoluntary_ctxt_switches:\s*(\d+)", read("/proc/%d/status" % pid)).group(1))
+
+
 # Says what it finds, then what it gets; signals come through a pipe, for a handler may run late in a program that waits.
 GUEST = """
 import os, select, signal, sys
@@ -322,6 +327,20 @@ class TerminalTest(SupervisedCase):
                 if not streams:
                     screen.process.send_signal(signal.SIGCONT)
                     self.assertEqual(screen.expect(rb"got SIGCONT\r\n"), b"got SIGCONT\r\n")
+
+    def test_who_had_the_signal_before_the_size_gets_it_again(self):
+        with FakeDaemon(Script()) as daemon:
+            screen = self.screen(daemon, "--mask", "--", *python(WAITING_GUEST), stdin=subprocess.DEVNULL)
+            screen.expect(rb"ready.*\n")
+            screen.process.send_signal(signal.SIGSTOP)
+            wait_until(lambda: state_of(screen.process.pid) == "T", "the stop")
+            [child] = children_of(screen.process.pid)
+            waits = waits_of(child)
+            screen.resize(44, 99)
+            wait_until(lambda: waits_of(child) > waits, "the next wait of the program")
+            screen.process.send_signal(signal.SIGCONT)
+            screen.expect(rb"got SIGWINCH 111 33\r\n")
+            screen.expect(rb"got SIGWINCH 99 44\r\n")
 
     def test_interrupt_reaches_the_program_once(self):
         for streams in ({}, {"stderr": subprocess.DEVNULL}):
@@ -420,6 +439,14 @@ class TerminalTest(SupervisedCase):
                 screen.expect(rb"\$ ")
                 screen.type(b"echo ended $?\n")
                 screen.expect(rb"ended 7\r\n")
+
+    def test_the_last_words_before_a_stop_are_shown_before_the_prompt(self):
+        with FakeDaemon(Script()) as daemon:
+            screen = self.shell(daemon)
+            screen.type(b"$COFFER run --mask -- sh -c 'trap \"echo last words; kill -STOP $$\" TSTP; echo up; while :; do read x; done'\n")
+            screen.expect(rb"\nup\r\n")
+            screen.type(b"\x1a")
+            self.assertIn(b"last words\r\n", screen.expect(rb"(?s)Stopped.*\$ "))
 
     def test_a_job_in_the_background_leaves_the_terminal_alone(self):
         with FakeDaemon(Script()) as daemon:

@@ -292,6 +292,17 @@ while signal.sigwait([signal.SIGTERM, signal.SIGUSR1]) == signal.SIGTERM:
             self.assertEqual(self.line(process), "term")
             self.assertEqual(self.end(process, signal.SIGUSR1).status, 0)
             self.assertEqual(len(daemon.of("env.fetch")), 1)
+        with FakeDaemon(self.script()) as daemon:
+            # Before a change, by a program that takes its time.
+            process = self.start(daemon, "--on-change", "restart", "--", *python(text))
+            self.assertEqual(self.line(process), "ready")
+            process.send_signal(signal.SIGTERM)
+            self.assertEqual(self.line(process), "term")
+            began = time.monotonic()
+            daemon.tell(changed(KEY=2))
+            wait_until(lambda: time.monotonic() > began + 2.5, "the time for a restart")
+            done = self.end(process, signal.SIGUSR1)
+            self.assertEqual((done.status, done.stdout, done.stderr), (0, b"", ""))
 
     # ---- restart ----
 

@@ -1,6 +1,6 @@
 /*
- * Stays with a program that fetches for itself, in the child, and becomes it there: so the daemon's holder is the
- * program, and no value is ever in this process (P1).  It knows versions from its subscription alone, which stands
+ * Stays with a child that fetches for itself and then becomes the program: so the daemon's holder is the program, and
+ * no value is ever in this process (P1).  It knows versions from its subscription alone, which stands
  * before the first child fetches: what becomes current afterwards is told, and nothing falls between.  It starts the
  * program anew because of changes and for no other reason; when the program ends by itself, that is the end.
  */
@@ -235,7 +235,6 @@ static void do_what_is_due(struct watcher *watcher)
 
 	if (watcher->subscription.again_at_ms <= now_ms)
 		subscription_renew(&watcher->subscription);
-	note_change(watcher);
 	if (watcher->act_at_ms <= now_ms)
 		act(watcher);
 	if (watcher->kill_at_ms <= now_ms) {
@@ -255,6 +254,7 @@ static void wait_and_see(struct watcher *watcher)
 	};
 	bool had_child = watcher->supervisor.child > 0;
 
+	note_change(watcher);
 	supervise_wait(&watcher->supervisor, fds, sizeof(fds) / sizeof(fds[0]), next_deadline(watcher));
 	if (fds[1].revents != 0)
 		read_note(watcher);

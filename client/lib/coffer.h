@@ -215,6 +215,7 @@ COFFER_API int coffer_release(coffer *vault, const char *run);
  * because every other call on it ends the subscription by connecting anew.
  * *json_out gets the current versions, as the JSON text of the result of env.watch (proto/PROTOCOL.md), NUL-terminated, valid until the
  * next call on the handle: compare them with those fetched, so that no change between the two calls is lost.
+ * A child made by fork(2) has no subscription.
  * Errors: those of coffer_fetch.  Blocks for at most the handle's timeout.
  */
 COFFER_API int coffer_watch(coffer *vault, const char *integration, const char **json_out, size_t *len_out);
