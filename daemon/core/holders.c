@@ -312,6 +312,7 @@ void holders_end(struct core *core, struct holder *holder, int64_t now_ms)
 /* How it ended; the kernel tells when its parent has waited for it, which may be later or never. */
 static void take_status(struct core *core, struct holder *holder)
 {
+	bool was_waiting = holder->waits_for_status;
 	bool is_later = false;
 	int status = RUN_STATUS_UNKNOWN;
 
@@ -321,6 +322,8 @@ static void take_status(struct core *core, struct holder *holder)
 	}
 	holder->waits_for_status =
 		is_later && process_watch_add(core->holders->watch, holder->pidfd, holder, true) == OK;
+	if (was_waiting && !holder->waits_for_status)
+		holder->is_dirty = true; /* nothing more will be told: it goes with the next turn */
 }
 
 void holders_poll(struct core *core)
