@@ -8,6 +8,7 @@
 
 #include "clock.h"
 #include "log.h"
+#include "process.h"
 
 /* ---- the time: these two take the place of the daemon's ---- */
 
@@ -128,6 +129,16 @@ void __wrap_scrub_registers_and_stack(void)
 {
 	core_faults.scrubs++;
 	__real_scrub_registers_and_stack();
+}
+
+bool __real_process_end_status(int pidfd, int *status_out, bool *is_later_out);
+bool __wrap_process_end_status(int pidfd, int *status_out, bool *is_later_out);
+bool __wrap_process_end_status(int pidfd, int *status_out, bool *is_later_out)
+{
+	bool is_hidden = core_faults.hides_status || core_faults.loses_status;
+
+	*is_later_out = core_faults.loses_status;
+	return !is_hidden && __real_process_end_status(pidfd, status_out, is_later_out);
 }
 
 /* ---- the vault ---- */
@@ -316,6 +327,13 @@ void asking_start(struct asking *asking, struct core_world *world, uint32_t uid)
 		.who = {.uid = uid, .gid = uid, .pid = getpid(), .pidfd = -1, .unit_reason = "made by hand"}};
 }
 
+void asking_be(struct asking *asking, const struct puppet *puppet)
+{
+	asking->who.pid = puppet->pid;
+	asking->who.pidfd = puppet->pidfd;
+	asking->who.is_pid_proven = true;
+}
+
 void asking_send_line(struct asking *asking, const char *text)
 {
 	size_t len = strlen(text);
@@ -414,6 +432,20 @@ const char *core_ask(struct core_world *world, uint32_t uid, const char *method,
 	return finish(&asking);
 }
 
+const char *core_ask_as(struct core_world *world, uint32_t uid, const struct puppet *puppet,
+	const char *method, const char *params, ...)
+{
+	struct asking asking = {0};
+	va_list args;
+
+	asking_start(&asking, world, uid);
+	asking_be(&asking, puppet);
+	va_start(args, params);
+	send_params(&asking, method, params, args);
+	va_end(args);
+	return finish(&asking);
+}
+
 const cJSON *core_result(const struct core_world *world, const char *name)
 {
 	return cJSON_GetObjectItemCaseSensitive(
@@ -435,9 +467,14 @@ const char *core_message(const struct core_world *world)
 	return cJSON_GetStringValue(error_part(world, "message"));
 }
 
+const cJSON *core_error_data(const struct core_world *world, const char *name)
+{
+	return cJSON_GetObjectItemCaseSensitive(error_part(world, "data"), name);
+}
+
 int core_retry_ms(const struct core_world *world)
 {
-	const cJSON *retry = cJSON_GetObjectItemCaseSensitive(error_part(world, "data"), "retry_after_ms");
+	const cJSON *retry = core_error_data(world, "retry_after_ms");
 
 	return retry != NULL ? retry->valueint : 0;
 }
@@ -461,6 +498,33 @@ void core_put(struct core_world *world, const char *integration, const char *key
 {
 	core_ask_ok(world, UID_OPERATOR, "secret.put",
 		"{\"integration\":\"%s\",\"key\":\"%s\",\"value\":\"%s\"}", integration, key, value);
+}
+
+void core_stage(struct core_world *world, const char *integration, const char *key, const char *value)
+{
+	core_ask_ok(world, UID_OPERATOR, "secret.put",
+		"{\"integration\":\"%s\",\"key\":\"%s\",\"value\":\"%s\",\"stage\":true}", integration, key,
+		value);
+}
+
+const char *core_states(struct core_world *world, const char *integration, const char *key)
+{
+	static char text[512];
+	const cJSON *versions = NULL;
+
+	core_ask_ok(world, UID_AUDITOR, "secret.show", "{\"integration\":\"%s\",\"key\":\"%s\"}", integration,
+		key);
+	versions = core_result(world, "versions");
+	text[0] = '\0';
+	for (int i = cJSON_GetArraySize(versions) - 1; i >= 0; i--) {
+		const cJSON *version = cJSON_GetArrayItem(versions, i);
+		size_t len = strlen(text);
+
+		snprintf(text + len, sizeof(text) - len, "%s%d:%s", len > 0 ? " " : "",
+			cJSON_GetObjectItem(version, "version")->valueint,
+			cJSON_GetStringValue(cJSON_GetObjectItem(version, "state")));
+	}
+	return text;
 }
 
 struct store_counts core_counts(const struct core_world *world)

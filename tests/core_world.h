@@ -10,6 +10,7 @@
 #include <cjson/cJSON.h>
 
 #include "handler.h"
+#include "puppet.h"
 #include "unit.h"
 
 #define ck_ok(expression) ck_assert_int_eq((int)(expression), (int)OK)
@@ -35,6 +36,8 @@ extern struct core_faults {
 	unsigned checkpoints;
 	unsigned use_readings; /* of an integration's whole history of use */
 	unsigned scrubs; /* of registers and stack */
+	bool hides_status; /* how processes end is not told, as by kernels before 6.15 */
+	bool loses_status; /* it is said to come later, and never does */
 } core_faults;
 
 void core_answer_commit(void);
@@ -76,6 +79,7 @@ struct asking {
 };
 
 void asking_start(struct asking *asking, struct core_world *world, uint32_t uid);
+void asking_be(struct asking *asking, const struct puppet *puppet); /* it is this process that asks, proven */
 __attribute__((format(printf, 3, 4))) void asking_send(
 	struct asking *asking, const char *method, const char *params, ...);
 void asking_send_line(struct asking *asking, const char *line);
@@ -89,13 +93,20 @@ __attribute__((format(printf, 4, 5))) const char *core_ask(
 	struct core_world *world, uint32_t uid, const char *method, const char *params, ...);
 const char *core_ask_line(struct core_world *world, uint32_t uid, const char *line);
 
+/* The same, asked by a process that the kernel has proven. */
+__attribute__((format(printf, 5, 6))) const char *core_ask_as(struct core_world *world, uint32_t uid,
+	const struct puppet *puppet, const char *method, const char *params, ...);
+
 #define core_ask_ok(...) ck_assert_str_eq(core_ask(__VA_ARGS__), "ok")
 #define core_ask_refused(word, ...) ck_assert_str_eq(core_ask(__VA_ARGS__), word)
+#define core_ask_as_ok(...) ck_assert_str_eq(core_ask_as(__VA_ARGS__), "ok")
+#define core_ask_as_refused(word, ...) ck_assert_str_eq(core_ask_as(__VA_ARGS__), word)
 
 /* A part of the last reply: of result, of error, of error.data. */
 const cJSON *core_result(const struct core_world *world, const char *name);
 const char *core_result_text(const struct core_world *world, const char *name);
 const char *core_message(const struct core_world *world);
+const cJSON *core_error_data(const struct core_world *world, const char *name);
 int core_retry_ms(const struct core_world *world);
 
 /* ---- what most tests have in the vault ---- */
@@ -103,6 +114,10 @@ int core_retry_ms(const struct core_world *world);
 void core_add_integration(struct core_world *world, const char *name);
 void core_grant(struct core_world *world, const char *integration, uint32_t uid);
 void core_put(struct core_world *world, const char *integration, const char *key, const char *value);
+void core_stage(struct core_world *world, const char *integration, const char *key, const char *value);
+
+/* "1:revoked 2:current", oldest first; good until the next call. */
+const char *core_states(struct core_world *world, const char *integration, const char *key);
 
 /* Number of audit records, asked of the store. */
 uint64_t core_records(const struct core_world *world);

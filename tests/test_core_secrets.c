@@ -44,23 +44,9 @@ static const char *put_len(const char *key, size_t len)
 	return word;
 }
 
-/* "1:revoked 2:current", oldest first. */
 static const char *states_of(const char *key)
 {
-	static char text[512];
-	char one[64] = "";
-
-	core_ask_ok(&world, UID_AUDITOR, "secret.show", "{\"integration\":\"app\",\"key\":\"%s\"}", key);
-	text[0] = '\0';
-	for (int i = cJSON_GetArraySize(core_result(&world, "versions")) - 1; i >= 0; i--) {
-		const cJSON *version = cJSON_GetArrayItem(core_result(&world, "versions"), i);
-
-		snprintf(one, sizeof(one), "%s%d:%s", text[0] != '\0' ? " " : "",
-			cJSON_GetObjectItem(version, "version")->valueint,
-			cJSON_GetStringValue(cJSON_GetObjectItem(version, "state")));
-		strncat(text, one, sizeof(text) - strlen(text) - 1);
-	}
-	return text;
+	return core_states(&world, "app", key);
 }
 
 /* ---- values ---- */
