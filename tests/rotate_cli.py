@@ -410,6 +410,20 @@ class RotateTest(CommandTest):
                 self.assertEqual([noted["env"][n] for n in ("HOME", "USER", "LOGNAME", "SHELL")],
                                  ["/nonexistent", "nobody", "nobody", "/usr/sbin/nologin"])
 
+    @unittest.skipUnless(os.getuid() == 0, "only root can become another user")
+    def test_what_root_has_in_its_environment_does_not_go_along(self):
+        os.environ["ROOTS_SAN_OPTIONS"] = "only-root-knows-this"  # of a kind that the command is given
+        self.addCleanup(os.environ.pop, "ROOTS_SAN_OPTIONS")
+        with fake(["staged"], users=["nobody"]) as daemon:
+            for grant in daemon.vault.grants:
+                grant["rule"]["uid"] = 65534
+            self.write("noted", "")
+            self.assertIn("ROOTS_SAN_OPTIONS", environment(daemon))
+            self.assertEqual(self.secret_test(daemon, "--", "true").status, 0)
+            noted = self.noted()[0]["env"]
+            self.assertNotIn("only-root-knows-this", noted.values())
+            self.assertEqual(noted["LC_ALL"], "C")
+
     # ---- revoke ----
 
     def revoke(self, *args):

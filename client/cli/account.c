@@ -133,8 +133,33 @@ enum err account_find(struct cli *cli, struct account *out)
 	return name != NULL ? fill_by_name(cli, name, out) : find_granted(cli, out);
 }
 
+/* What root has in its environment may be root's alone: of it, only how to find programs and speak to people goes along. */
+static bool is_shared(const char *string)
+{
+	static const char *const names[] = {"PATH=", "TERM=", "COLORTERM=", "NO_COLOR=", "LANG=", "LANGUAGE=",
+		"LC_", "TZ=", "COFFER_SOCKET="};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (strncmp(string, names[i], strlen(names[i])) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void reduce_environment(void)
+{
+	char **to = environ;
+
+	for (char **from = environ; *from != NULL; from++) {
+		if (is_shared(*from))
+			*to++ = *from;
+	}
+	*to = NULL;
+}
+
 static bool set_environment(const struct account *account)
 {
+	reduce_environment();
 	return setenv("HOME", account->home, 1) == 0 && setenv("USER", account->name, 1) == 0 &&
 	       setenv("LOGNAME", account->name, 1) == 0 && setenv("SHELL", account->shell, 1) == 0;
 }
