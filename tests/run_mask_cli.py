@@ -222,9 +222,7 @@ class Screen:
         return status, self.seen
 
     def close(self):
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
+        put_away(self.process)
         for fd in (self.master, self.slave):
             if fd >= 0:
                 os.close(fd)
@@ -367,6 +365,16 @@ class TerminalTest(SupervisedCase):
             screen.process.send_signal(signal.SIGTERM)
             self.assertEqual(screen.end()[0], 143)
             self.assertEqual(screen.settings(), screen.before)
+
+    def test_a_relay_that_is_killed_hangs_up_the_program(self):
+        with FakeDaemon(Script()) as daemon:
+            screen = self.screen(daemon, "--mask", "--", "sh", "-c", "echo ready; exec sleep 60")
+            screen.expect(rb"ready\r\n")
+            [inside] = children_of(screen.process.pid)
+            [program] = children_of(inside)
+            screen.process.kill()
+            for pid in (program, inside):
+                wait_until(lambda pid=pid: state_of(pid) in ("", "Z"), "the end")
 
     def test_a_terminal_that_goes_away_hangs_up_the_program(self):
         with FakeDaemon(Script()) as daemon, tempfile.NamedTemporaryFile() as file:

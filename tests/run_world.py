@@ -1,5 +1,6 @@
 """What the tests of `coffer run` share: starting it against a daemon that answers by script, and judging how it ended."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -133,9 +134,17 @@ class Script:
         return dict(answer(request) if callable(answer) else answer) if answer is not None else None
 
 
+def end_tree(pid):
+    """Children first, for nobody knows them when their parent is gone."""
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        for child in children_of(pid):
+            end_tree(child)
+        os.kill(pid, signal.SIGKILL)
+
+
 def put_away(process):
     if process.poll() is None:
-        process.kill()
+        end_tree(process.pid)
         process.wait()
     for stream in (process.stdin, process.stdout, process.stderr):
         if stream is not None:

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -171,9 +172,11 @@ static void pass_keys(struct relay *relay)
 		enter_raw(relay);
 }
 
-static void be_inside(terminal_inside_fn *inside, const void *arg, struct terminal *inner)
+/* A relay that is gone is a terminal that is gone. */
+static void be_inside(terminal_inside_fn *inside, const void *arg, struct terminal *inner, pid_t relay)
 {
-	if (setsid() < 0 || ioctl(inner->slave, TIOCSCTTY, 0) != 0) {
+	if (prctl(PR_SET_PDEATHSIG, SIGHUP) != 0 || getppid() != relay || setsid() < 0 ||
+		ioctl(inner->slave, TIOCSCTTY, 0) != 0) {
 		say("--mask: no terminal for the program: ", strerrordesc_np(errno), NULL);
 		_exit(RUN_EXIT_REFUSED);
 	}
@@ -200,10 +203,11 @@ int terminal_relay(terminal_inside_fn *inside, const void *arg)
 	/* Before anything can be shown: only then is all shown as it comes from inside. */
 	enter_raw(&relay);
 
+	pid_t own = getpid();
 	pid_t child = supervise_fork(&relay.supervisor);
 
 	if (child == 0)
-		be_inside(inside, arg, &inner);
+		be_inside(inside, arg, &inner, own);
 	if (child < 0)
 		say("run: no process could be started: ", strerrordesc_np(errno), NULL);
 	close(inner.slave);
