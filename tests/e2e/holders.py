@@ -51,6 +51,7 @@ def holders_are_listed_for_roles_alone(vault):
                 client.must_refuse("holder.list", params, "denied")
     with vault.client(AUDITOR) as client:
         client.must_refuse("holder.list", {"integration": "no/such"}, "not_found")
+        client.must_refuse("holder.list", {"integration": NAME, "key": "NO_SUCH"}, "not_found")
         client.must_refuse("holder.list", {"key": "API_TOKEN"}, "bad_request")
         equal(client.call("holder.list", {})["holders"], [], "holders before any fetch")
 
@@ -393,6 +394,21 @@ def a_release_counts_from_any_connection_of_the_process(vault):
 
 @suite.check
 @ends_all
+def a_release_with_a_request_id_is_done_once(vault):
+    name = fresh(vault)
+    worker, other = Process(vault, ETL), Process(vault, ETL)
+    first, foreign = worker.fetch(name)["run"], other.fetch(name)["run"]
+    once = {"run": first, "request_id": "0" * 31 + "1"}
+    equal(worker.call("holder.release", once), {"run": first}, "result")
+    second = worker.fetch(name)["run"]
+    equal(worker.call("holder.release", once), {"run": first}, "result of the same request again")
+    worker.must_refuse("holder.release", {**once, "run": second}, "conflict")
+    other.must_refuse("holder.release", once, "denied")  # the same user, another process
+    equal(sorted(h["run"] for h in holders(vault, name)), sorted([second, foreign]), "runs that are held")
+
+
+@suite.check
+@ends_all
 def releases_of_the_same_versions_in_one_turn_are_one_end(vault):
     name = fresh(vault)
     for count in (2, 3, 5):
@@ -544,8 +560,27 @@ def one_user_gets_a_quarter_of_the_places_and_the_others_are_served(_):
     workers[ETL][0].fetch(NAME)  # a holder has its place already
     workers[ETL][0].kill()
     late.fetch(NAME)
-    late.release(late.fetch(NAME)["run"])
+    late.release(late.fetch(NAME)["run"])  # the same versions once more take no place
     equal(late.pid in pids(vault, NAME), True, "the late one is a holder")
+    vault.close()
+
+
+@suite.check
+@ends_all
+def a_process_that_asks_for_ever_other_keys_takes_a_place_for_each_set(_):
+    vault = suite.vault(limits={**LIMITS, "holders": 64}).start()
+    keys = [f"KEY_{number}" for number in range(17)]
+    make(vault, NAME, ETL, CRM, keys=keys)
+    worker = Process(vault, ETL)
+    given = [worker.fetch(NAME, only=[key])["run"] for key in keys[:16]]
+    worker.must_refuse("env.fetch", {"integration": NAME, "only": [keys[16]]}, "busy")
+    worker.fetch(NAME, only=[keys[0]])
+    Process(vault, CRM).fetch(NAME)
+    worker.release(given[1])
+    worker.fetch(NAME, only=[keys[16]])
+    worker.must_refuse("env.fetch", {"integration": NAME, "only": [keys[1]]}, "busy")
+    worker.kill()
+    Process(vault, ETL).fetch(NAME, only=[keys[1]])
     vault.close()
 
 
