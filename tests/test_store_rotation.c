@@ -312,11 +312,13 @@ START_TEST(a_run_comes_back_as_it_was_written)
 	ck_ok(world_commit(world.store));
 	reopen();
 	ck_ok(store_run_get(world.store, run.id, on_whole_run, &run));
+	run.end_ms = 0;
 	run.end_status = RUN_STATUS_UNKNOWN;
 	ck_ok(store_begin(world.store));
 	ck_ok(store_run_set(world.store, &run));
 	ck_ok(world_commit(world.store));
-	run.end_status = 256; /* what was told stays */
+	run.end_ms = 999; /* what was told stays */
+	run.end_status = 256;
 	ck_ok(store_run_get(world.store, run.id, on_whole_run, &run));
 	ck_ok(store_check(world.store, &world.reason));
 	world_end(&world);

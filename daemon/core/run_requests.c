@@ -176,6 +176,8 @@ static enum err set_status(struct ending *ending, const struct store_run *row)
 			       : call_refuse(call, ERR_CONFLICT, "another status is known",
 					 "how this run ended is known already, and otherwise");
 	run.end_status = W_EXITCODE(ending->exit_status, 0);
+	if (run.end_ms == 0)
+		run.end_ms = call->now_ms; /* of a process that was never proven nobody else will tell */
 	return store_run_set(call->core->store, &run);
 }
 

@@ -353,7 +353,7 @@ typedef enum err store_use_fn(void *arg, const struct store_use *use);
 
 enum err store_run_insert(
 	struct store *store, struct store_run *run); /* ERR_TOO_LARGE: more than ENV_KEYS_MAX, or no key */
-/* state, is_repeated, end_ms and, unless unknown, end_status of the run with this number; ERR_NOT_FOUND. */
+/* state, is_repeated and, unless unknown, end_ms and end_status of the run with this number; ERR_NOT_FOUND. */
 enum err store_run_set(struct store *store, const struct store_run *run);
 /* A visitor of runs must not call these again: the versions that it sees lie in one place of the store. */
 enum err store_run_get(struct store *store, const char *id, store_run_fn *fn, void *arg); /* ERR_NOT_FOUND */
