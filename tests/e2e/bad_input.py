@@ -1,8 +1,9 @@
 #!/usr/bin/python3
 """Hostile bytes cost their sender an error or the connection, and nobody else anything (P8).
 
-Each check is one row of the catalogue of bad input, by its number.  After each the same things must hold: the same
-daemon runs and answers a bystander on a connection of long standing, counts what it counted before, and has not grown.
+Each check is one row of the catalogue of bad input, by its number; those from 86 on are about rotation.  After each the same
+things must hold: the same daemon runs and answers a bystander on a connection of long standing, counts what it counted
+before, and has not grown.
 """
 import base64
 import json
@@ -833,6 +834,283 @@ def word_for_long_name(vault, name):
         word = word_of(client.ask_line(message("integration.show", {"name": name}) + b"\n"))
         assert word in ("bad_name", "too_large"), word
         return word
+
+
+# ---- rotation ----
+
+RUN = "01JD0000000000000000000000"  # of nobody
+DIGEST = "0123456789abcdef" * 4
+ROTATED = "rotated/app"  # what these rows may change
+
+
+def rotated(vault, key="KEY", **more):
+    """An integration with a key that has a draining, a current and a staged version, made at the first call."""
+    if not any(entry["name"] == ROTATED for entry in vault.call("integration.list")["integrations"]):
+        vault.add(ROTATED)
+        vault.grant(ROTATED, user=ETL)
+        for _ in range(2):
+            vault.put(ROTATED, "KEY", canary())
+        vault.put(ROTATED, "KEY", canary(), stage=True)
+    return {"integration": ROTATED, "key": key, **more}
+
+
+def verdict(**more):
+    return {
+        "run": RUN,
+        "passed": True,
+        "exit_status": 0,
+        "command_digest": DIGEST,
+        "duration_ms": 1,
+        **more,
+    }
+
+
+def without(fields, gone):
+    return {key: value for key, value in fields.items() if key != gone}
+
+
+@row(70, "a revoked version comes back by no request")
+def _(vault):
+    vault.call("secret.revoke", rotated(vault, version=1, force=True), OPERATOR)
+    vault.call("secret.revoke", rotated(vault, version=1), OPERATOR)
+    for method in ("secret.promote", "secret.rollback"):
+        refused(vault, message(method, rotated(vault, version=1)), "conflict")
+    refused(vault, message("secret.rollback", rotated(vault)), "not_found")  # nothing drains any more
+    return True
+
+
+@row(86, "runs that are no ULID are bad_request")
+def _(vault):
+    wrong = (
+        "",
+        RUN[:-1],
+        RUN + "0",
+        RUN.lower(),
+        RUN[:-1] + "I",
+        "U" + RUN[1:],
+        RUN[:-1] + " ",
+        1,
+        None,
+        [RUN],
+        {},
+    )
+    for run in wrong:
+        for uid in (ETL, OPERATOR, STRANGER):
+            refused(vault, message("holder.release", {"run": run}), "bad_request", uid=uid)
+        refused(vault, message("run.end", {"run": run, "exit_status": 0}), "bad_request", uid=ETL)
+        refused(vault, message("secret.record_test", verdict(run=run)), "bad_request", uid=ETL)
+
+
+@row(87, "digests that are not 64 hex digits are bad_request")
+def _(vault):
+    for digest in (
+        "",
+        DIGEST[:-1],
+        DIGEST + "0",
+        DIGEST[:32],
+        DIGEST.upper(),
+        DIGEST[:-1] + "g",
+        7,
+        None,
+        [DIGEST],
+    ):
+        refused(vault, message("secret.record_test", verdict(command_digest=digest)), "bad_request", uid=ETL)
+
+
+@row(88, "verdicts and reports that say nothing or two things are refused")
+def _(vault):
+    for gone in verdict():
+        reply = refused(
+            vault, message("secret.record_test", without(verdict(), gone)), "bad_request", uid=ETL
+        )
+        assert gone in reply["error"]["message"], f"{gone} is not named: {reply}"
+    for wrong in (
+        {"exit_status": 1},
+        {"passed": False},
+        {"passed": False, "exit_status": 256},
+        {"passed": False, "exit_status": 1000},
+        {"passed": False, "exit_status": -1},
+        {"duration_ms": -1},
+        {"duration_ms": 10**12},
+    ):
+        refused(vault, message("secret.record_test", verdict(**wrong)), "bad_value", uid=ETL)
+    for wrong in (
+        {"exit_status": "0"},
+        {"exit_status": None},
+        {"duration_ms": "1s"},
+        {"note": "x"},
+        {"key": "KEY"},
+    ):
+        refused(vault, message("secret.record_test", verdict(**wrong)), "bad_request", uid=ETL)
+    for status in (256, 999, -1):
+        refused(vault, message("run.end", {"run": RUN, "exit_status": status}), "bad_value", uid=ETL)
+    for params in ({"run": RUN}, {"exit_status": 0}, {"run": RUN, "exit_status": True}, {}):
+        refused(vault, message("run.end", params), "bad_request", uid=ETL)
+
+
+@row(89, "flags that are not true or false are bad_request")
+def _(vault):
+    for flag in (1, 0, "true", "", None, [], {}):
+        for method, params in (
+            ("secret.put", {**rotated(vault), "value": "v", "stage": flag}),
+            ("secret.promote", rotated(vault, untested=flag)),
+            ("secret.revoke", rotated(vault, version=1, processes_only=flag)),
+            ("env.fetch", {"integration": NAME, "staged": flag}),
+            ("secret.record_test", verdict(passed=flag)),
+        ):
+            refused(vault, message(method, params), "bad_request")
+        grant = {"integration": ROTATED, "rule": {"user": "0"}, "staged_only": flag}
+        refused(vault, message("grant.add", grant), "bad_request", uid=0)
+    return True
+
+
+@row(90, "runs of others and of nobody are denied with the same bytes")
+def _(vault):
+    rotated(vault)
+    plain = vault.call("env.fetch", {"integration": ROTATED}, ETL)["run"]
+    staged = vault.call("env.fetch", {"integration": ROTATED, "staged": True}, ETL)["run"]
+    for method, more in (
+        ("holder.release", {}),
+        ("run.end", {"exit_status": 0}),
+        ("secret.record_test", without(verdict(), "run")),
+    ):
+        replies = {
+            json.dumps(refused(vault, message(method, {"run": run, **more}), "denied", uid=uid))
+            for run in (RUN, plain, staged)
+            for uid in (STRANGER, OPERATOR, 0)
+        }
+        equal(len(replies), 1, f"kinds of answers to {method}")
+    # One that was given current values is no test.
+    refused(vault, message("secret.record_test", verdict(run=plain)), "denied", uid=ETL)
+    return True
+
+
+@row(91, "versions keys and integrations that are not there are not_found")
+def _(vault):
+    rotated(vault)
+    for method in ("secret.promote", "secret.rollback", "secret.revoke"):
+        for params in (
+            rotated(vault, version=999),
+            rotated(vault, version=0),
+            rotated(vault, "NO_SUCH", version=1),
+            {"integration": "rotated/none", "key": "KEY", "version": 1},
+        ):
+            refused(vault, message(method, params), "not_found")
+    refused(vault, message("secret.promote", {"integration": NAME, "key": "API_TOKEN"}), "not_found")
+    refused(vault, message("secret.promote", rotated(vault, version=-1)), "bad_value")
+    refused(vault, message("secret.promote", rotated(vault, version=10**20 - 1)), "bad_json")
+    for version in ("1", True, None, [1]):
+        refused(vault, message("secret.rollback", rotated(vault, version=version)), "bad_request")
+    return True
+
+
+@row(92, "versions in another state than is expected are conflict")
+def _(vault):
+    current = vault.call("secret.list", {"integration": ROTATED})["secrets"][0]["current"]
+    for method in ("secret.promote", "secret.rollback"):
+        refused(vault, message(method, rotated(vault, version=current)), "conflict")
+    refused(vault, message("secret.put", rotated(vault, value="v", stage=True)), "conflict")  # one is staged
+    refused(vault, message("secret.put", rotated(vault, value="v", if_absent=True)), "conflict")
+    for method, more in (
+        ("secret.promote", {"untested": True}),
+        ("secret.rollback", {}),
+        ("secret.revoke", {"version": current, "force": True}),
+    ):
+        refused(vault, message(method, rotated(vault, expect_version=999, **more)), "conflict")
+
+
+@row(93, "an untested version and one in use stay where they are")
+def _(vault):
+    listed = vault.call("secret.list", {"integration": ROTATED})["secrets"][0]
+    refused(vault, message("secret.promote", rotated(vault)), "untested")
+    refused(
+        vault, message("secret.promote", rotated(vault, version=listed["staged"], untested=False)), "untested"
+    )
+    for more in ({}, {"processes_only": True}, {"force": False}):
+        refused(vault, message("secret.revoke", rotated(vault, version=listed["current"], **more)), "in_use")
+    refused(vault, message("secret.remove", rotated(vault)), "conflict")
+    again = vault.call("secret.list", {"integration": ROTATED})["secrets"][0]
+    equal(again, listed, "the versions")
+
+
+@row(94, "who may not is denied whatever it says")
+def _(vault):
+    for uid in (STRANGER, ETL):
+        for method, params in (
+            ("secret.promote", rotated(vault, untested=True)),
+            ("secret.rollback", rotated(vault)),
+            ("secret.revoke", rotated(vault, version=2, force=True)),
+            ("secret.promote", {}),
+            ("secret.rollback", {"key": "="}),
+            ("holder.list", {}),
+            ("run.list", {"integration": ROTATED}),
+            ("alert.list", {}),
+            ("secret.list", {"touched_by": str(ETL)}),
+        ):
+            refused(vault, message(method, params), "denied", uid=uid)
+    for uid in (STRANGER, OPERATOR, 0):
+        for method in ("env.watch", "env.fetch"):
+            absent, forbidden = (
+                json.dumps(refused(vault, message(method, {"integration": name}), "denied", uid=uid))
+                for name in ("rotated/none", ROTATED)
+            )
+            equal(absent, forbidden, f"what {method} answers")
+
+
+@row(95, "a testers grant opens nothing but what is staged")
+def _(vault):
+    rotated(vault)
+    vault.call("grant.add", {"integration": ROTATED, "rule": {"user": str(STRANGER)}, "staged_only": True})
+    grant = vault.call("grant.list", {"integration": ROTATED})["grants"][-1]["id"]
+    try:
+        for method, params in (
+            ("env.fetch", {"integration": ROTATED}),
+            ("env.fetch", {}),
+            ("env.fetch", {"integration": ROTATED, "staged": False}),
+            ("env.watch", {"integration": ROTATED}),
+        ):
+            refused(vault, message(method, params), "denied", uid=STRANGER)
+        only = {"integration": ROTATED, "staged": True, "only": ["NO_SUCH"]}
+        refused(vault, message("env.fetch", only), "not_found", uid=STRANGER)
+    finally:
+        vault.call("grant.remove", {"integration": ROTATED, "id": grant})
+    refused(vault, message("env.fetch", {"integration": ROTATED, "staged": True}), "denied", uid=STRANGER)
+
+
+@row(96, "lists of nothing in particular and out of form are refused")
+def _(vault):
+    for method, params, word in (
+        ("secret.list", {}, "bad_request"),
+        ("secret.list", {"touched_by": 0}, "bad_request"),
+        ("secret.list", {"touched_by": "no such user"}, "not_found"),
+        ("secret.list", {"touched_by": ""}, "not_found"),
+        ("secret.list", {"touched_by": "a\nb"}, "bad_value"),
+        ("secret.list", {"touched_by": "u" * 256}, "too_large"),
+        ("holder.list", {"key": "KEY"}, "bad_request"),
+        ("holder.list", {"integration": "rotated/none"}, "not_found"),
+        ("holder.list", rotated(vault, version=1), "bad_request"),
+        ("holder.list", {"integration": "A"}, "bad_name"),
+        ("run.list", {}, "bad_request"),
+        ("run.list", {"integration": "rotated/none"}, "not_found"),
+        ("run.list", {"integration": ROTATED, "days": -1}, "bad_value"),
+        ("run.list", {"integration": ROTATED, "days": 100000}, "bad_value"),
+        ("run.list", {"integration": ROTATED, "days": "1d"}, "bad_request"),
+        ("run.list", {"integration": ROTATED, "limit": -1}, "bad_value"),
+        ("alert.list", {"integration": ROTATED}, "bad_request"),
+        ("env.watch", {"integration": NAME, "key": "API_TOKEN"}, "bad_request"),
+        ("env.watch", {"integration": "../x"}, "bad_name"),
+    ):
+        refused(vault, message(method, params), word)
+
+
+@row(97, "a connection watches one integration")
+def _(vault):
+    with vault.client(ETL) as client:
+        client.must_refuse("env.watch", {}, "conflict")  # several are granted
+        client.call("env.watch", {"integration": NAME})
+        client.must_refuse("env.watch", {"integration": NAME}, "conflict")
+        client.must_refuse("env.watch", {"integration": "big/set"}, "conflict")
+        client.must_be_open()
 
 
 # ---- beyond single rows ----
