@@ -184,6 +184,8 @@ static void refuse(struct call *call, enum err err)
 	/* A handler gives its reason when it is not the store that failed but what it found there. */
 	enum err told = call->record.detail[0] != '\0' ? err : reply_store_failure(call->exchange, err);
 
+	if (!call->is_key_known)
+		call->record.key[0] = '\0'; /* P1: somebody may have given a value for a key */
 	if (call->exchange->duty == DUTY_FETCH)
 		call->record.subject = (struct record_subject){0}; /* nothing of what was opened goes out */
 

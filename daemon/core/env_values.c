@@ -52,6 +52,7 @@ static bool is_wanted(const struct call *call, const char *key)
 static enum err refuse_key(struct call *call, enum err err, const char *reason, const char *key)
 {
 	snprintf(call->record.key, sizeof(call->record.key), "%s", key);
+	call->is_key_known = true;
 	snprintf(call->detail_store, sizeof(call->detail_store), "%s: %s", key, reason);
 	return call_refuse(call, err, reason, call->detail_store);
 }

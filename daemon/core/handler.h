@@ -64,6 +64,7 @@ struct call {
 	struct pool_block secret_block; /* a fetch's whole reply line, secret_len bytes of it */
 	size_t secret_len;
 	bool must_checkpoint; /* the reply waits for a truncating checkpoint (P10) */
+	bool is_key_known; /* the key in record.key is one of the vault's; another word may be a value in the wrong place */
 	bool is_repeated; /* its request_id gave the first result again: nothing is left to do */
 };
 
