@@ -161,9 +161,9 @@ static enum err give_again(struct call *call, struct holding *holding, struct st
 static enum err give_first(struct call *call, const struct integration *integration, struct holder *holder,
 	struct store_run *run)
 {
-	if (!holders_have_room(call->core, call->who->uid))
+	if (!holders_have_room(call->core, holder))
 		holders_poll(call->core); /* somebody may have ended in this very turn */
-	if (!holders_have_room(call->core, call->who->uid))
+	if (!holders_have_room(call->core, holder))
 		return call_refuse(call, ERR_BUSY, "limit of holders",
 			"too many processes of this user hold values already; see [limits] holders");
 

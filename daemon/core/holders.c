@@ -15,8 +15,12 @@
 
 struct uid_share {
 	uint32_t uid;
-	size_t count;
+	size_t processes;
+	size_t holdings;
 };
+
+/* Sets of versions that a process may hold, on the average of all: those that come again cost nothing. */
+enum { HOLDINGS_EACH = 8 };
 
 /* ---- life ---- */
 
@@ -84,44 +88,64 @@ static struct uid_share *find_share(const struct holders *holders, uint32_t uid)
 	return NULL;
 }
 
-static bool take_share(struct holders *holders, uint32_t uid)
+static struct uid_share *make_share(struct holders *holders, uint32_t uid)
 {
 	struct uid_share *share = find_share(holders, uid);
 
-	if (share == NULL && holders->share_count == holders->share_cap) {
+	if (share != NULL)
+		return share;
+	if (holders->share_count == holders->share_cap) {
 		size_t cap = holders->share_cap == 0 ? 16 : 2 * holders->share_cap;
 		struct uid_share *shares = reallocarray(holders->shares, cap, sizeof(*shares));
 
 		if (shares == NULL)
-			return false;
+			return NULL;
 		holders->shares = shares;
 		holders->share_cap = cap;
 	}
-	if (share == NULL) {
-		share = &holders->shares[holders->share_count++];
-		*share = (struct uid_share){.uid = uid};
-	}
-	share->count++;
-	holders->holding_count++;
+	share = &holders->shares[holders->share_count++];
+	*share = (struct uid_share){.uid = uid};
+	return share;
+}
+
+static bool take_share(struct holders *holders, uint32_t uid, size_t processes, size_t holdings)
+{
+	struct uid_share *share = make_share(holders, uid);
+
+	if (share == NULL)
+		return false;
+	share->processes += processes;
+	share->holdings += holdings;
+	holders->count += processes;
+	holders->holding_count += holdings;
 	return true;
 }
 
-static void give_share(struct holders *holders, uint32_t uid)
+static void give_share(struct holders *holders, uint32_t uid, size_t processes, size_t holdings)
 {
 	struct uid_share *share = find_share(holders, uid);
 
-	holders->holding_count--;
-	if (--share->count == 0)
+	share->processes -= processes;
+	share->holdings -= holdings;
+	holders->count -= processes;
+	holders->holding_count -= holdings;
+	if (share->processes == 0 && share->holdings == 0)
 		*share = holders->shares[--holders->share_count];
 }
 
 /* P8: what one user's processes can make the daemon remember is bounded, whatever sets of keys they ask for. */
-bool holders_have_room(const struct core *core, uint32_t uid)
+bool holders_have_room(const struct core *core, const struct holder *holder)
 {
-	const struct uid_share *share = find_share(core->holders, uid);
-	size_t most = (size_t)config_within_descriptors(core->limits).holders;
+	const struct holders *holders = core->holders;
+	const struct uid_share *share = find_share(holders, holder->uid);
+	size_t processes = (size_t)config_within_descriptors(core->limits).holders;
+	size_t holdings = (size_t)core->limits->holders * HOLDINGS_EACH;
 
-	return core->holders->holding_count < most && (share == NULL || share->count < most / 4);
+	/* The process itself is counted already. */
+	if (TAILQ_EMPTY(&holder->holdings) &&
+		(holders->count > processes || share->processes > processes / 4))
+		return false;
+	return holders->holding_count < holdings && share->holdings < holdings / 4;
 }
 
 /* ---- processes and what they hold ---- */
@@ -158,11 +182,13 @@ struct holder *holder_new(struct core *core, const struct process *process, uint
 	holder->cgroup_id = process->cgroup_id;
 	holder->end_status = RUN_STATUS_UNKNOWN;
 	if (!copy_texts(holder, process) ||
-		(pidfd >= 0 && process_watch_add(core->holders->watch, pidfd, holder, false) != OK)) {
+		(pidfd >= 0 && process_watch_add(core->holders->watch, pidfd, holder, false) != OK) ||
+		!take_share(core->holders, uid, 1, 0)) {
+		if (pidfd >= 0)
+			process_watch_remove(core->holders->watch, pidfd);
 		free_holder(holder);
 		return NULL;
 	}
-	core->holders->count++;
 	holder->pidfd = pidfd;
 	LIST_INSERT_HEAD(bucket_of(core->holders, holder->pid), holder, by_pid);
 	return holder;
@@ -171,14 +197,15 @@ struct holder *holder_new(struct core *core, const struct process *process, uint
 /* What has ended takes no place any more, though it is still to be stored. */
 static void leave_places(struct holders *holders, struct holder *holder)
 {
-	struct holding *holding = NULL;
+	const struct holding *holding = NULL;
+	size_t holdings = 0;
 
 	LIST_REMOVE(holder, by_pid);
-	holders->count--;
 	TAILQ_FOREACH(holding, &holder->holdings, of_holder)
 	{
-		give_share(holders, holder->uid);
+		holdings++;
 	}
+	give_share(holders, holder->uid, 1, holdings);
 }
 
 void holder_drop(struct core *core, struct holder *holder)
@@ -199,7 +226,8 @@ struct holding *holding_new(
 	struct holding *holding =
 		calloc(1, sizeof(*holding) + run->version_count * sizeof(holding->versions[0]));
 
-	if (holding == NULL || (holder->state != HOLDER_ENDED && !take_share(core->holders, holder->uid))) {
+	if (holding == NULL ||
+		(holder->state != HOLDER_ENDED && !take_share(core->holders, holder->uid, 0, 1))) {
 		free(holding);
 		return NULL;
 	}
@@ -226,7 +254,7 @@ void holding_remove(struct core *core, struct holding *holding)
 {
 	TAILQ_REMOVE(&holding->holder->holdings, holding, of_holder);
 	if (holding->holder->state != HOLDER_ENDED)
-		give_share(core->holders, holding->holder->uid);
+		give_share(core->holders, holding->holder->uid, 0, 1);
 	free(holding);
 }
 

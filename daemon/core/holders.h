@@ -189,7 +189,7 @@ struct holders {
 	size_t pending_cap;
 	size_t count; /* processes that live, or may */
 	size_t holding_count; /* of these */
-	struct uid_share *shares; /* how many holdings of each user */
+	struct uid_share *shares; /* how many of each user */
 	size_t share_count;
 	size_t share_cap;
 	struct process_watch *watch;
@@ -208,7 +208,7 @@ struct holder *holder_new(struct core *core, const struct process *process, uint
 struct holding *holding_new(
 	struct core *core, struct holder *holder, const struct store_run *run, const char *integration);
 void holder_drop(struct core *core, struct holder *holder); /* with its holdings */
-bool holders_have_room(const struct core *core, uint32_t uid); /* for one more holding */
+bool holders_have_room(const struct core *core, const struct holder *holder); /* for one more holding of it */
 void holding_remove(struct core *core, struct holding *holding);
 struct holding *holding_same(struct holder *holder, const struct store_run *run);
 struct holder *holder_unknown(struct core *core, uint32_t uid, pid_t pid); /* or NULL */

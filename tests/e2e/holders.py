@@ -567,20 +567,22 @@ def one_user_gets_a_quarter_of_the_places_and_the_others_are_served(_):
 
 @suite.check
 @ends_all
-def a_process_that_asks_for_ever_other_keys_takes_a_place_for_each_set(_):
+def what_a_process_that_asks_for_ever_other_keys_makes_the_daemon_remember_is_bounded(_):
     vault = suite.vault(limits={**LIMITS, "holders": 64}).start()
     keys = [f"KEY_{number}" for number in range(17)]
     make(vault, NAME, ETL, CRM, keys=keys)
+    most = 64 * 8 // 4
+    sets = [[one, other] for number, one in enumerate(keys) for other in keys[number + 1 :]]
     worker = Process(vault, ETL)
-    given = [worker.fetch(NAME, only=[key])["run"] for key in keys[:16]]
-    worker.must_refuse("env.fetch", {"integration": NAME, "only": [keys[16]]}, "busy")
-    worker.fetch(NAME, only=[keys[0]])
+    given = [worker.fetch(NAME, only=only)["run"] for only in sets[:most]]
+    worker.must_refuse("env.fetch", {"integration": NAME, "only": sets[most]}, "busy")
+    worker.fetch(NAME, only=sets[0])
     Process(vault, CRM).fetch(NAME)
     worker.release(given[1])
-    worker.fetch(NAME, only=[keys[16]])
-    worker.must_refuse("env.fetch", {"integration": NAME, "only": [keys[1]]}, "busy")
+    worker.fetch(NAME, only=sets[most])
+    worker.must_refuse("env.fetch", {"integration": NAME, "only": sets[1]}, "busy")
     worker.kill()
-    Process(vault, ETL).fetch(NAME, only=[keys[1]])
+    Process(vault, ETL).fetch(NAME, only=sets[1])
     vault.close()
 
 
