@@ -109,17 +109,25 @@ START_TEST(an_expiry_grows_more_urgent_by_steps)
 		int64_t left_ms;
 		const char *alerts;
 		int64_t since_ms; /* before the expiry */
+		const char *text;
 	} rows[] = {
-		{31 * (int64_t)DAY_MS, "", 0},
-		{30 * (int64_t)DAY_MS + 1, "", 0},
-		{30 * (int64_t)DAY_MS, "notice secret_expires app A=1", 30 * (int64_t)DAY_MS},
-		{7 * (int64_t)DAY_MS + 1, "notice secret_expires app A=1", 30 * (int64_t)DAY_MS},
-		{7 * (int64_t)DAY_MS, "warning secret_expires app A=1", 7 * (int64_t)DAY_MS},
-		{1 * (int64_t)DAY_MS + 1, "warning secret_expires app A=1", 7 * (int64_t)DAY_MS},
-		{1 * (int64_t)DAY_MS, "critical secret_expires app A=1", 1 * (int64_t)DAY_MS},
-		{1, "critical secret_expires app A=1", 1 * (int64_t)DAY_MS},
-		{0, "critical secret_expired app A=1", 0},
-		{-9 * (int64_t)DAY_MS, "critical secret_expired app A=1", 0},
+		{31 * (int64_t)DAY_MS, "", 0, ""},
+		{30 * (int64_t)DAY_MS + 1, "", 0, ""},
+		{30 * (int64_t)DAY_MS, "notice secret_expires app A=1", 30 * (int64_t)DAY_MS,
+			"the version expires within 30 days"},
+		{7 * (int64_t)DAY_MS + 1, "notice secret_expires app A=1", 30 * (int64_t)DAY_MS,
+			"the version expires within 8 days"},
+		{7 * (int64_t)DAY_MS, "warning secret_expires app A=1", 7 * (int64_t)DAY_MS,
+			"the version expires within 7 days"},
+		{1 * (int64_t)DAY_MS + 1, "warning secret_expires app A=1", 7 * (int64_t)DAY_MS,
+			"the version expires within 2 days"},
+		{1 * (int64_t)DAY_MS, "critical secret_expires app A=1", 1 * (int64_t)DAY_MS,
+			"the version expires within 1 day"},
+		{1, "critical secret_expires app A=1", 1 * (int64_t)DAY_MS,
+			"the version expires within 1 day"},
+		{0, "critical secret_expired app A=1", 0, "the current version has expired and is refused"},
+		{-9 * (int64_t)DAY_MS, "critical secret_expired app A=1", 0,
+			"the current version has expired and is refused"},
 	};
 	int64_t expires_ms = 0;
 
@@ -131,6 +139,7 @@ START_TEST(an_expiry_grows_more_urgent_by_steps)
 		check_alerts(rows[i].alerts);
 		if (rows[i].alerts[0] != '\0') {
 			check_since(expires_ms - rows[i].since_ms);
+			ck_assert_str_eq(text_of(first_alert(), "text"), rows[i].text);
 			ck_assert_str_eq(text_of(first_alert(), "advice"), "coffer rotate app A");
 		}
 	}

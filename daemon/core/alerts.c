@@ -82,6 +82,12 @@ static const struct {
 	{30 * (int64_t)DAY_MS, SEVERITY_NOTICE},
 };
 
+static void write_days_left(struct alert *alert, int64_t days)
+{
+	snprintf(alert->text, sizeof(alert->text), "the version expires within %lld day%s", (long long)days,
+		days == 1 ? "" : "s");
+}
+
 static void check_expiry(struct alerts *alerts, const struct store_notable *version)
 {
 	int64_t left_ms = version->expires_ms - alerts->call->now_ms;
@@ -105,8 +111,7 @@ static void check_expiry(struct alerts *alerts, const struct store_notable *vers
 			version->expires_ms - expiry_steps[i].before_ms);
 		if (alert == NULL)
 			return;
-		snprintf(alert->text, sizeof(alert->text), "the version expires in %lld days",
-			(long long)(left_ms / DAY_MS));
+		write_days_left(alert, (left_ms + DAY_MS - 1) / DAY_MS);
 	}
 	if (alert != NULL)
 		add_advice(alert, "coffer rotate %s %s", version->integration, version->key);
