@@ -3,7 +3,6 @@
  */
 #include "holders.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "secret_rows.h"
@@ -78,14 +77,9 @@ void holders_write(struct json_writer *w, const struct holder_view *view)
 
 /* ---- holder.list ---- */
 
-static void free_views(struct holder_view **views)
-{
-	free(*views);
-}
-
 static enum err write_list(struct call *call, const struct holder_filter *filter)
 {
-	__attribute__((cleanup(free_views))) struct holder_view *views = NULL;
+	HOLDER_VIEWS_AUTO *views = NULL;
 	size_t count = 0;
 	enum err err = holders_collect(call->core, filter, &views, &count);
 

@@ -155,3 +155,8 @@ enum err holders_collect(struct core *core, const struct holder_filter *filter,
 	*count_out = collecting.count;
 	return OK;
 }
+
+void holders_free_views(struct holder_view **views)
+{
+	free(*views);
+}

@@ -151,9 +151,12 @@ enum err holders_each(struct core *core, const struct holder_filter *filter, hol
 /* How many processes and units; each once, whatever sets of keys it was given the version with. */
 size_t holders_count(struct core *core, const struct holder_filter *filter);
 
-/* All of them, by integration, key, version and time: to be freed. */
+/* All of them, by integration, key, version and time: for holders_free_views, which HOLDER_VIEWS_AUTO calls. */
 enum err holders_collect(struct core *core, const struct holder_filter *filter,
 	struct holder_view **views_out, size_t *count_out);
+void holders_free_views(struct holder_view **views);
+#define HOLDER_VIEWS_AUTO __attribute__((cleanup(holders_free_views))) struct holder_view
+
 size_t holders_processes(const struct core *core); /* remembered ones, for status */
 
 /* Members of one entry of holder.list. */

@@ -5,7 +5,6 @@
 #include "secret_rows.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "backups.h"
@@ -14,15 +13,10 @@
 
 enum { HOLDERS_TOLD = 16 };
 
-static void free_views(struct holder_view **views)
-{
-	free(*views);
-}
-
 /* Tells who may hold it, as members of the error's data. */
 static enum err tell_holders(struct call *call, const struct holder_filter *filter, size_t *count_out)
 {
-	__attribute__((cleanup(free_views))) struct holder_view *views = NULL;
+	HOLDER_VIEWS_AUTO *views = NULL;
 	struct json_writer w = json_writer(&call->error_data);
 	size_t count = 0;
 	enum err err = holders_collect(call->core, filter, &views, &count);
