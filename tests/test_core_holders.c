@@ -468,7 +468,7 @@ START_TEST(one_user_has_a_quarter_of_all_holders)
 	ck_assert_int_gt(core_retry_ms(&world), 0);
 	core_ask_refused("busy", &world, UID_APP, "env.fetch", "{}"); /* nobody in particular counts as one */
 	ck_assert_int_eq(holders_in_status(), 2);
-	/* The same again needs no more room, and another set of keys is one of eight. */
+	/* The same again needs no more room, and another set of keys only a little memory. */
 	fetch(&one);
 	fetch_as(UID_APP, &one, ONLY_A);
 	fetch_as(UID_OTHER_APP, &fourth, "{}");

@@ -165,7 +165,7 @@ static enum err give_first(struct call *call, const struct integration *integrat
 		holders_poll(call->core); /* somebody may have ended in this very turn */
 	if (!holders_have_room(call->core, holder))
 		return call_refuse(call, ERR_BUSY, "limit of holders",
-			"too many processes of this user hold values already; see [limits] holders");
+			"processes of this user hold too much already; see [limits] holders");
 
 	struct holding *holding = holding_new(call->core, holder, run, integration->name);
 

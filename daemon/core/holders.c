@@ -16,11 +16,16 @@
 struct uid_share {
 	uint32_t uid;
 	size_t processes;
-	size_t holdings;
+	size_t bytes; /* of their holdings */
 };
 
-/* Sets of versions that a process may hold, on the average of all: those that come again cost nothing. */
-enum { HOLDINGS_EACH = 8 };
+/* What each process may make the daemon remember, on the average of all: one largest set, or many small ones. */
+enum { BYTES_EACH = sizeof(struct holding) + ENV_KEYS_MAX * sizeof(struct held_version) };
+
+static size_t bytes_of(size_t version_count)
+{
+	return sizeof(struct holding) + version_count * sizeof(struct held_version);
+}
 
 /* ---- life ---- */
 
@@ -108,28 +113,28 @@ static struct uid_share *make_share(struct holders *holders, uint32_t uid)
 	return share;
 }
 
-static bool take_share(struct holders *holders, uint32_t uid, size_t processes, size_t holdings)
+static bool take_share(struct holders *holders, uint32_t uid, size_t processes, size_t bytes)
 {
 	struct uid_share *share = make_share(holders, uid);
 
 	if (share == NULL)
 		return false;
 	share->processes += processes;
-	share->holdings += holdings;
+	share->bytes += bytes;
 	holders->count += processes;
-	holders->holding_count += holdings;
+	holders->holding_bytes += bytes;
 	return true;
 }
 
-static void give_share(struct holders *holders, uint32_t uid, size_t processes, size_t holdings)
+static void give_share(struct holders *holders, uint32_t uid, size_t processes, size_t bytes)
 {
 	struct uid_share *share = find_share(holders, uid);
 
 	share->processes -= processes;
-	share->holdings -= holdings;
+	share->bytes -= bytes;
 	holders->count -= processes;
-	holders->holding_count -= holdings;
-	if (share->processes == 0 && share->holdings == 0)
+	holders->holding_bytes -= bytes;
+	if (share->processes == 0 && share->bytes == 0)
 		*share = holders->shares[--holders->share_count];
 }
 
@@ -139,13 +144,13 @@ bool holders_have_room(const struct core *core, const struct holder *holder)
 	const struct holders *holders = core->holders;
 	const struct uid_share *share = find_share(holders, holder->uid);
 	size_t processes = (size_t)config_within_descriptors(core->limits).holders;
-	size_t holdings = (size_t)core->limits->holders * HOLDINGS_EACH;
+	size_t bytes = (size_t)core->limits->holders * BYTES_EACH;
 
 	/* The process itself is counted already. */
 	if (TAILQ_EMPTY(&holder->holdings) &&
 		(holders->count > processes || share->processes > processes / 4))
 		return false;
-	return holders->holding_count < holdings && share->holdings < holdings / 4;
+	return holders->holding_bytes < bytes && share->bytes < bytes / 4;
 }
 
 /* ---- processes and what they hold ---- */
@@ -198,14 +203,14 @@ struct holder *holder_new(struct core *core, const struct process *process, uint
 static void leave_places(struct holders *holders, struct holder *holder)
 {
 	const struct holding *holding = NULL;
-	size_t holdings = 0;
+	size_t bytes = 0;
 
 	LIST_REMOVE(holder, by_pid);
 	TAILQ_FOREACH(holding, &holder->holdings, of_holder)
 	{
-		holdings++;
+		bytes += bytes_of(holding->version_count);
 	}
-	give_share(holders, holder->uid, 1, holdings);
+	give_share(holders, holder->uid, 1, bytes);
 }
 
 void holder_drop(struct core *core, struct holder *holder)
@@ -223,11 +228,11 @@ void holder_drop(struct core *core, struct holder *holder)
 struct holding *holding_new(
 	struct core *core, struct holder *holder, const struct store_run *run, const char *integration)
 {
-	struct holding *holding =
-		calloc(1, sizeof(*holding) + run->version_count * sizeof(holding->versions[0]));
+	size_t bytes = bytes_of(run->version_count);
+	struct holding *holding = calloc(1, bytes);
 
 	if (holding == NULL ||
-		(holder->state != HOLDER_ENDED && !take_share(core->holders, holder->uid, 0, 1))) {
+		(holder->state != HOLDER_ENDED && !take_share(core->holders, holder->uid, 0, bytes))) {
 		free(holding);
 		return NULL;
 	}
@@ -254,7 +259,7 @@ void holding_remove(struct core *core, struct holding *holding)
 {
 	TAILQ_REMOVE(&holding->holder->holdings, holding, of_holder);
 	if (holding->holder->state != HOLDER_ENDED)
-		give_share(core->holders, holding->holder->uid, 0, 1);
+		give_share(core->holders, holding->holder->uid, 0, bytes_of(holding->version_count));
 	free(holding);
 }
 

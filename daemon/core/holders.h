@@ -191,7 +191,7 @@ struct holders {
 	size_t pending_count;
 	size_t pending_cap;
 	size_t count; /* processes that live, or may */
-	size_t holding_count; /* of these */
+	size_t holding_bytes; /* of their holdings */
 	struct uid_share *shares; /* how many of each user */
 	size_t share_count;
 	size_t share_cap;

@@ -569,10 +569,10 @@ def one_user_gets_a_quarter_of_the_places_and_the_others_are_served(_):
 @ends_all
 def what_a_process_that_asks_for_ever_other_keys_makes_the_daemon_remember_is_bounded(_):
     vault = suite.vault(limits={**LIMITS, "holders": 64}).start()
-    keys = [f"KEY_{number}" for number in range(17)]
+    keys = [f"KEY_{number}" for number in range(128)]
     make(vault, NAME, ETL, CRM, keys=keys)
-    most = 64 * 8 // 4
-    sets = [[one, other] for number, one in enumerate(keys) for other in keys[number + 1 :]]
+    sets = [keys[:number] + keys[number + 1 :] for number in range(128)]
+    most = 64 // 4 + 1  # the last one may begin with a little room; each is a little smaller than the largest
     worker = Process(vault, ETL)
     given = [worker.fetch(NAME, only=only)["run"] for only in sets[:most]]
     worker.must_refuse("env.fetch", {"integration": NAME, "only": sets[most]}, "busy")
@@ -582,7 +582,9 @@ def what_a_process_that_asks_for_ever_other_keys_makes_the_daemon_remember_is_bo
     worker.fetch(NAME, only=sets[most])
     worker.must_refuse("env.fetch", {"integration": NAME, "only": sets[1]}, "busy")
     worker.kill()
-    Process(vault, ETL).fetch(NAME, only=sets[1])
+    worker = Process(vault, ETL)
+    for number in range(3 * most):
+        worker.fetch(NAME, only=keys[number : number + 2])  # small sets: many more of them
     vault.close()
 
 
