@@ -24,7 +24,7 @@ enum { TICK_MS = 1000 };
 
 struct daemon {
 	char config_path[CONFIG_PATH_BYTES];
-	struct config *config; /* of the start, but for its limits, which a reload changes */
+	struct config *config; /* of the start, but for its rules and limits, which a reload changes */
 	struct roles roles;
 	struct core *core;
 	struct server *server;
@@ -103,13 +103,14 @@ static void reload(struct daemon *daemon)
 	if (config_vault_differs(daemon->config, config, error))
 		log_warning("[vault] %s: changed in the file; takes effect with a restart", error);
 	daemon->config->limits = config->limits;
+	daemon->config->rules = config->rules;
 	daemon->roles = roles;
 	core_set_roles(daemon->core, &daemon->roles);
 	core_set_limits(daemon->core, &daemon->config->limits);
 	server_set_limits(daemon->server, &daemon->config->limits);
 	config_free(config);
 	roles_clear(&old_roles);
-	log_notice("reloaded roles and limits");
+	log_notice("reloaded roles, rules and limits");
 }
 
 /* ---- loop callbacks ---- */
@@ -174,6 +175,7 @@ static enum err take_socket(struct daemon *daemon, int *fd_out, const char **rea
 static enum err start_core(struct daemon *daemon, int *fd_out, const char **reason_out)
 {
 	struct core_options options = {.limits = &daemon->config->limits,
+		.rules = &daemon->config->rules,
 		.roles = &daemon->roles,
 		.may_swap = daemon->config->allow_swap,
 		.backup_dir = daemon->config->backup_dir};

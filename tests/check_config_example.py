@@ -17,6 +17,7 @@ def settings_of_the_tables(ops):
         (r'^\tVAULT\((\w+), "([^"]*)"', "vault"),
         (r'^\tROLE\((\w+), "([^"]*)"', "roles"),
         (r'^\t\{"(\w+)", "(\w+)", "([^"]*)"', None),
+        (r'^\tRULE\("(\w+)", "(\w+)", "([^"]*)"', None),
     )
     for pattern, section in patterns:
         for row in re.findall(pattern, table, re.MULTILINE):

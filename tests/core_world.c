@@ -218,6 +218,7 @@ static struct store *make_store(const struct core_world *world)
 static void make_core(struct core_world *world, struct store *store, struct keys *keys)
 {
 	struct core_options options = {.limits = &world->limits,
+		.rules = &world->rules,
 		.roles = &world->roles,
 		.store = store,
 		.keys = keys,

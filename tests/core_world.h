@@ -47,6 +47,7 @@ void core_answer_commit(void);
 struct core_world {
 	char dir[64];
 	struct config_limits limits;
+	struct config_rules rules;
 	struct roles roles;
 	struct core *core;
 	struct root_key *root;

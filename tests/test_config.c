@@ -87,7 +87,8 @@ START_TEST(config_refuses_unknown_sections_and_keys)
 {
 	static const struct row rows[] = {
 		{"[valt]\nsocket = /a/b\n", 1,
-			"unknown section [valt]; known sections: vault, roles, approval, limits"},
+			"unknown section [valt]; known sections: vault, roles, policy, approval, audit, "
+			"alerts, limits"},
 		{"[Vault]\nsocket = /a/b\n", 1, "unknown section [Vault]"},
 		{"[vault ]\nsocket = /a/b\n", 1, "unknown section [vault ]"},
 		{"[vault]\n\n[valt]\n", 3, "unknown section [valt]"},
@@ -247,8 +248,6 @@ START_TEST(config_refuses_what_this_version_cannot_do)
 {
 	static const struct row rows[] = {
 		{"[vault]\nroot_key = passphrase\n", 2, "passphrase is not supported by this version"},
-		{"[approval]\nrequire = grant.add\n", 2, "approvals are not supported by this version"},
-		{"[approval]\nrequire = none\n", 2, "[approval] require: approvals are not supported"},
 	};
 
 	CHECK_ROWS(rows);
@@ -303,6 +302,17 @@ START_TEST(config_refuses_flags_and_root_keys_that_it_does_not_know)
 		{"[vault]\nallow_swap =\n", 2, "yes or no"},
 		{"[vault]\nroot_key =\n", 2, "\"credential\", or \"file:\" and an absolute path"},
 		{"[vault]\nroot_key = /etc/key\n", 2, "\"credential\", or"},
+		{"[approval]\nrequire = none\n", 2, "[approval] require must be empty, or some of grant.add"},
+		{"[approval]\nrequire = secret.put\n", 2, "some of grant.add"},
+		{"[approval]\nrequire = grant.add,\n", 2, "some of grant.add"},
+		{"[approval]\nrequire = grant.add, ,secret.revoke\n", 2, "some of grant.add"},
+		{"[approval]\nrequire = grant.add secret.revoke\n", 2, "some of grant.add"},
+		{"[approval]\nexpire_days = 0\n", 2, "1 to 365"},
+		{"[policy]\nrequire = key\n", 2, "[policy] require must be documented fields"},
+		{"[policy]\nrequire = docs,,purpose\n", 2, "documented fields"},
+		{"[policy]\nrequire = docs, lock_grants\n", 2, "documented fields"},
+		{"[audit]\nkeep_days = -1\n", 2, "0 to 36500"},
+		{"[alerts]\nunused_days = 0\n", 2, "1 to 3650"},
 		{"[vault]\nroot_key = File:/etc/key\n", 2, "\"credential\", or"},
 	};
 
@@ -316,7 +326,7 @@ START_TEST(config_errors_never_repeat_a_value)
 	static const char *const texts[] = {"[vault]\nroot_key = c2VjcmV0LWtleQ\n",
 		"[vault]\nsocket = c2VjcmV0LWtleQ\n", "[limits]\nidle_ms = c2VjcmV0LWtleQ\n",
 		"[roles]\nadmin = %c2VjcmV0LWtleQ,\n", "[vault]\nallow_swap = c2VjcmV0LWtleQ\n",
-		"[approval]\nrequire = c2VjcmV0LWtleQ\n"};
+		"[policy]\nrequire = docs, c2VjcmV0LWtleQ\n", "[approval]\nrequire = c2VjcmV0LWtleQ\n"};
 	struct config *config = NULL;
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
@@ -433,7 +443,12 @@ START_TEST(config_reads_every_section)
 				   "admin = root , alice,%wheel\n"
 				   "operator =\n"
 				   "[approval]\n"
-				   "require =     ; none\n"
+				   "require = grant.add,secret.revoke ; two\n"
+				   "expire_days = 3\n"
+				   "[policy]\n"
+				   "require = approval , docs\n"
+				   "[audit]\n"
+				   "keep_days = 730\n"
 				   "[limits]\n"
 				   "connections = 65536\n"
 				   "shutdown_ms = 0";
@@ -448,6 +463,15 @@ START_TEST(config_reads_every_section)
 	ck_assert_int_eq(config->root_key_source, ROOT_KEY_FILE);
 	ck_assert_str_eq(config->root_key_path, "/etc/coffer/key");
 	ck_assert(config->allow_swap);
+	ck_assert(config->rules.needs_approval[REQUEST_GRANT_ADD]);
+	ck_assert(config->rules.needs_approval[REQUEST_SECRET_REVOKE]);
+	ck_assert(!config->rules.needs_approval[REQUEST_SECRET_PROMOTE]);
+	ck_assert_int_eq(config->rules.approval_days, 3);
+	ck_assert(config->rules.is_required[FIELD_APPROVAL]);
+	ck_assert(config->rules.is_required[FIELD_DOCS]);
+	ck_assert(!config->rules.is_required[FIELD_PURPOSE]);
+	ck_assert_int_eq(config->rules.audit_keep_days, 730);
+	ck_assert_int_eq(config->rules.unused_days, 90);
 	check_names(&config->admin, admin, 3);
 	check_names(&config->operator, NULL, 0);
 	check_names(&config->auditor, auditors, 1);

@@ -641,7 +641,8 @@ static const char documented[] =
 	"2\"],\"scope\":\"s\",\"access\":\"read-only\","
 	"\"trigger\":\"t\",\"schedule\":\"daily\",\"expected_every\":\"12h\",\"environment\":\"production\","
 	"\"docs\":\"https://x/?a=b\","
-	"\"approval\":\"A-1\",\"rotate_after\":\"365d\",\"review_after\":\"never\",\"expires_at\":\"2026-11-"
+	"\"approval\":\"A-1\",\"rotate_after\":\"365d\",\"rotate_reason\":\"r\",\"review_after\":\"never\","
+	"\"expires_at\":\"2026-11-"
 	"22T09:30:00.5Z\","
 	"\"rate_limit\":600,\"test\":\"true "
 	"\\\"x\\\"\",\"managed_by\":[\"%ops\"],\"labels\":{\"tier\":\"1\",\"a.b\":\"c=d\",\"e\":\"\"}}";

@@ -209,7 +209,8 @@ static void send_line(struct core *core, const char *method, const char *params)
 static void fill_vault(void)
 {
 	static const struct roles nobody;
-	struct core_options options = {.limits = &config->limits, .roles = &nobody, .may_swap = true};
+	struct core_options options = {
+		.limits = &config->limits, .rules = &config->rules, .roles = &nobody, .may_swap = true};
 	struct core *core = NULL;
 	const char *reason = "";
 

@@ -494,7 +494,7 @@ START_TEST(check_finds_what_was_removed_or_planted)
 		{"UPDATE integration SET title = 'a' || char(0) WHERE name = 'billing'", "integration"},
 		{"DELETE FROM secret", "belongs to nothing"},
 		{"UPDATE version SET note = char(0)", "version"},
-		{"INSERT INTO grant_rule SELECT 1, id, name, 5, NULL, NULL, NULL, NULL, 1, 1, 1, NULL, 0 "
+		{"INSERT INTO grant_rule SELECT 1, id, name, 5, NULL, NULL, NULL, NULL, 1, 1, 1, NULL, 0, 0 "
 		 "FROM "
 		 "integration LIMIT 1",
 			"grant"},
@@ -721,30 +721,35 @@ END_TEST
 
 /* ---- rows ---- */
 
-START_TEST(the_schema_has_exactly_the_documented_fields_in_their_order)
+START_TEST(the_schema_has_exactly_the_documented_fields)
 {
 	struct world world;
-	char path[128] = "", names[1024] = "", wanted[1024] = "";
+	char path[128] = "", names[1024] = " ";
+	size_t count = 0;
 	sqlite3 *db = NULL;
 	sqlite3_stmt *stmt = NULL;
 
 	world_start(&world);
 	world_close(&world);
-	for (int field = INTEGRATION_TEXT_FIRST; field <= (int)INTEGRATION_TEXT_LAST; field++)
-		strcat(strcat(wanted, field_info((enum field)field)->wire), " ");
 	world_path(&world, "coffer.db", path);
 	ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
-	ck_assert_int_eq(
-		sqlite3_prepare_v2(db,
-			"SELECT name FROM pragma_table_info('integration') WHERE cid > "
-			"(SELECT cid FROM pragma_table_info('integration') WHERE name = 'mac') ORDER BY cid",
-			-1, &stmt, NULL),
+	ck_assert_int_eq(sqlite3_prepare_v2(db,
+				 "SELECT name FROM pragma_table_info('integration') WHERE cid > "
+				 "(SELECT cid FROM pragma_table_info('integration') WHERE name = 'mac') AND "
+				 "type = 'TEXT'",
+				 -1, &stmt, NULL),
 		SQLITE_OK);
-	while (sqlite3_step(stmt) == SQLITE_ROW)
+	for (; sqlite3_step(stmt) == SQLITE_ROW; count++)
 		strcat(strcat(names, (const char *)sqlite3_column_text(stmt, 0)), " ");
 	sqlite3_finalize(stmt);
 	sqlite3_close(db);
-	ck_assert_str_eq(names, wanted);
+	ck_assert_uint_eq(count, INTEGRATION_TEXT_COUNT);
+	for (int field = INTEGRATION_TEXT_FIRST; field <= (int)INTEGRATION_TEXT_LAST; field++) {
+		char name[64] = "";
+
+		snprintf(name, sizeof(name), " %s ", field_info((enum field)field)->wire);
+		ck_assert_ptr_nonnull(strstr(names, name));
+	}
 	world_end(&world);
 }
 END_TEST
@@ -1399,8 +1404,7 @@ UNIT_MAIN("store", a_write_outside_a_turn_is_refused, a_second_turn_or_request_i
 	check_finds_what_was_removed_or_planted, a_rolled_back_request_leaves_nothing_and_the_others_stay,
 	an_aborted_turn_leaves_nothing, a_turn_with_nothing_to_keep_writes_nothing,
 	every_commit_has_the_next_number_and_rows_remember_it,
-	a_visitors_error_ends_the_visit_and_is_returned,
-	the_schema_has_exactly_the_documented_fields_in_their_order,
+	a_visitors_error_ends_the_visit_and_is_returned, the_schema_has_exactly_the_documented_fields,
 	keys_and_recovery_boxes_come_back_and_are_replaced, an_integration_comes_back_as_it_was_written,
 	integrations_are_listed_by_name_and_filtered,
 	grants_are_found_by_uid_and_their_numbers_never_come_again, a_grant_comes_back_as_it_was_written,

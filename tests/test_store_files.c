@@ -277,7 +277,7 @@ START_TEST(open_refuses_a_newer_or_impossible_version_by_name)
 	struct world world;
 
 	start_closed(&world);
-	change(&world, "PRAGMA user_version=3");
+	change(&world, "PRAGMA user_version=4");
 	expect_open(&world, ERR_CONFIG, "newer version");
 	change(&world, "PRAGMA user_version=2147483647");
 	expect_open(&world, ERR_CONFIG, "newer version");

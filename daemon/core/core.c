@@ -59,6 +59,7 @@ enum err core_new(const struct core_options *options, struct core **out)
 	if (core == NULL)
 		return ERR_INTERNAL;
 	core->limits = options->limits;
+	core->rules = options->rules;
 	core->roles = options->roles;
 	core->sealed_reason = options->sealed_reason;
 	core->started_ms = clock_wall_ms();

@@ -18,6 +18,8 @@ struct core;
 
 struct core_options {
 	const struct config_limits *limits; /* not owned; until core_set_limits */
+	const struct config_rules
+		*rules; /* not owned; whoever owns them changes them in place, between turns */
 	const struct roles *roles; /* not owned; until core_set_roles */
 	struct store *store; /* owned from a successful core_new on; NULL when sealed */
 	struct keys *keys; /* the same */

@@ -20,6 +20,7 @@ struct turn {
 
 struct core {
 	const struct config_limits *limits;
+	const struct config_rules *rules;
 	const struct roles *roles;
 	struct store *store;
 	struct keys *keys;

@@ -23,6 +23,7 @@ static enum err on_secret(void *arg, const struct store_secret *secret)
 	row->key = call_copy(loading->call, secret->key);
 	row->description = call_copy(loading->call, secret->description);
 	row->issuer = call_copy(loading->call, secret->issuer);
+	row->access = call_copy(loading->call, secret->access);
 	loading->out->exists = row->key != NULL;
 	loading->call->is_key_known = true;
 	return row->key != NULL ? OK : ERR_INTERNAL;

@@ -26,6 +26,9 @@ enum { NAME_SHOWN_BYTES = 48 };
 	{"vault", #name, fallback, set, offsetof(struct config, name), SIZE_OF(name), 0, 0},
 #define ROLE(name, fallback) \
 	{"roles", #name, fallback, config_set_names, offsetof(struct config, name), SIZE_OF(name), 0, 0},
+#define RULE(section, name, fallback, member, least, most) \
+	{section, name, fallback, config_set_limit, offsetof(struct config, rules.member), \
+		SIZE_OF(rules.member), least, most},
 #define LIMIT(name, value, least, most, text) \
 	{"limits", #name, #value, config_set_limit, offsetof(struct config, limits.name), \
 		SIZE_OF(limits.name), least, most},
@@ -43,11 +46,19 @@ static const struct config_key keys[] = {
 	ROLE(admin, "root")
 	ROLE(operator, "%coffer-operators")
 	ROLE(auditor, "%coffer-auditors")
-	{"approval", "require", "", config_set_approval, 0, 0, 0, 0},
+	{"policy", "require", "", config_set_required, offsetof(struct config, rules.is_required), SIZE_OF(rules.is_required), 0, 0},
+	{"approval", "require", "", config_set_approval, offsetof(struct config, rules.needs_approval), SIZE_OF(rules.needs_approval), 0, 0},
+	RULE("approval", "expire_days", "7", approval_days, 1, 365)
+	RULE("audit", "keep_days", "0", audit_keep_days, 0, 36500)
+	RULE("audit", "max_mib", "0", audit_max_mib, 0, 1048576)
+	RULE("alerts", "rotate_soon_days", "30", rotate_soon_days, 0, 3650)
+	RULE("alerts", "unused_days", "90", unused_days, 1, 3650)
+	RULE("alerts", "staged_days", "7", staged_days, 1, 3650)
 #include "limits.def"
 };
 /* clang-format on */
 #undef LIMIT
+#undef RULE
 #undef ROLE
 #undef VAULT
 #undef SIZE_OF
@@ -79,7 +90,7 @@ static void list_sections(char *out, size_t cap)
 static bool refuse_section(struct config_file *file, const char *section)
 {
 	char shown[NAME_SHOWN_BYTES] = "";
-	char sections[64] = "";
+	char sections[96] = "";
 
 	escape_text(section, shown, sizeof(shown));
 	list_sections(sections, sizeof(sections));
@@ -100,7 +111,7 @@ static bool refuse_key(struct config_file *file, const char *section, const char
 
 static bool refuse_homeless(struct config_file *file)
 {
-	char sections[64] = "";
+	char sections[96] = "";
 
 	list_sections(sections, sizeof(sections));
 	return config_file_error(file, "a setting before the first [section]; known sections: %s", sections);

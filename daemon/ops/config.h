@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "err.h"
+#include "request.h"
 
 enum { CONFIG_ERROR_BYTES = 512, CONFIG_NAMES_MAX = 64, CONFIG_PATH_BYTES = 4096 };
 
@@ -27,6 +28,20 @@ struct config_limits {
 };
 #undef LIMIT
 
+/* What the organisation asks of its integrations, and keeps. */
+struct config_rules {
+	bool is_required
+		[FIELD_COUNT]; /* [policy] require: documented fields without which nothing is in production */
+	bool needs_approval
+		[REQUEST_COUNT]; /* [approval] require: not without a second person, in production */
+	int64_t approval_days; /* until a request that nobody has decided expires */
+	int64_t audit_keep_days; /* older records may be archived; 0: kept for ever */
+	int64_t audit_max_mib; /* of records in the store; 0: no limit */
+	int64_t rotate_soon_days; /* an alert so long before a rotation is due */
+	int64_t unused_days; /* an alert after so long without a fetch */
+	int64_t staged_days; /* a staged version that waits longer was forgotten */
+};
+
 struct config {
 	char state_dir[CONFIG_PATH_BYTES];
 	char anchor[CONFIG_PATH_BYTES];
@@ -37,6 +52,7 @@ struct config {
 	char root_key_path[CONFIG_PATH_BYTES]; /* for ROOT_KEY_FILE */
 	bool allow_swap; /* [vault] allow_swap = yes: go on where memory cannot be locked */
 	struct config_names admin, operator, auditor;
+	struct config_rules rules;
 	struct config_limits limits;
 };
 

@@ -123,15 +123,62 @@ bool config_set_names(
 	}
 }
 
+/* The next word of a list that is separated by commas, its length in *len_out; NULL at the end, "" for an empty one. */
+static const char *next_word(const char **at, size_t *len_out)
+{
+	const char *word = *at == NULL ? NULL : *at + strspn(*at, " \t");
+
+	if (word == NULL)
+		return NULL;
+
+	size_t len = strcspn(word, ",");
+
+	*at = word[len] == ',' ? word + len + 1 : NULL;
+	while (len > 0 && (word[len - 1] == ' ' || word[len - 1] == '\t'))
+		len--;
+	*len_out = len;
+	return word;
+}
+
+/* What everybody has (a title, an owner) and what has a default need not be asked for. */
+bool config_set_required(
+	struct config_file *file, struct config *config, const struct config_key *key, const char *value)
+{
+	static const char *const wanted = "documented fields of an integration, separated by commas";
+	size_t len = 0;
+
+	for (const char *at = value, *word; value[0] != '\0' && (word = next_word(&at, &len)) != NULL;) {
+		enum field field = FIELD_COUNT;
+
+		if (!field_from_wire(word, len, &field) || field < FIELD_TITLE || field > FIELD_LABELS)
+			return bad_value(file, key, wanted);
+		config->rules.is_required[field] = true;
+	}
+	return true;
+}
+
 /* Nobody must believe in an approval that does not happen. */
 bool config_set_approval(
 	struct config_file *file, struct config *config, const struct config_key *key, const char *value)
 {
-	(void)config;
-	if (value[0] == '\0')
-		return true;
-	return config_file_error(file, "[%s] %s: approvals are not supported by this version; leave it empty",
-		key->section, key->name);
+	static const enum request_kind kinds[] = {REQUEST_GRANT_ADD, REQUEST_GRANT_REMOVE,
+		REQUEST_SECRET_REVOKE, REQUEST_SECRET_PROMOTE, REQUEST_INTEGRATION_EDIT};
+	size_t len = 0;
+
+	for (const char *at = value, *word; value[0] != '\0' && (word = next_word(&at, &len)) != NULL;) {
+		enum request_kind kind = REQUEST_COUNT;
+		bool is_known = false;
+
+		request_kind_from_method(word, len, &kind);
+		for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+			is_known = is_known || kind == kinds[i];
+		if (!is_known)
+			return bad_value(file, key,
+				"empty, or some of grant.add, grant.remove, secret.revoke, secret.promote, "
+				"integration.edit, separated by commas");
+		config->rules.needs_approval[kind] = true;
+	}
+	return true;
 }
 
 static bool read_count(const char *text, int64_t *out)

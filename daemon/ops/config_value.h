@@ -31,7 +31,8 @@ config_set_fn config_set_socket; /* a path that fits sun_path */
 config_set_fn config_set_root_key; /* credential | file:/path */
 config_set_fn config_set_flag; /* yes | no */
 config_set_fn config_set_names; /* users and %groups, separated by commas; empty: nobody */
-config_set_fn config_set_approval; /* empty: approvals are refused by name */
+config_set_fn config_set_required; /* documented fields, separated by commas; empty: none */
+config_set_fn config_set_approval; /* methods, separated by commas; empty: none */
 config_set_fn config_set_limit; /* a decimal number in the key's range */
 
 #endif

@@ -29,6 +29,7 @@ enum err store_grant_insert(struct store *store, struct store_grant *grant)
 	query_put_int(&query, grant->created_ms);
 	query_put_u64(&query, grant->created_by);
 	query_put_int(&query, grant->is_staged_only);
+	query_put_int(&query, grant->needs_token);
 	query_put_rv(&query);
 
 	enum err err = query_write(&query, NULL);
@@ -82,6 +83,7 @@ static void read_row(struct query *query, struct store_grant *out)
 	out->created_ms = query_int(query);
 	out->created_by = query_u32(query);
 	out->is_staged_only = query_int_within(query, 0, 1) == 1;
+	out->needs_token = query_int_within(query, 0, 1) == 1;
 }
 
 static enum err visit(struct query *query, store_grant_fn *fn, void *arg)

@@ -8,10 +8,17 @@
 static void put_changeable(struct query *query, const struct store_integration *integration)
 {
 	query_put_text(query, integration->state);
+	query_put_int(query, integration->state_ms);
 	query_put_u64(query, integration->dek_generation);
 	query_put_blob(query, integration->dek);
 	query_put_int(query, integration->changed_ms);
 	query_put_u64(query, integration->changed_by);
+	if (integration->has_owner_uid)
+		query_put_u64(query, integration->owner_uid);
+	else
+		query_put_null(query);
+	query_put_int(query, integration->reviewed_ms);
+	query_put_u64(query, integration->reviewed_by);
 	query_put_rv(query);
 	for (size_t i = 0; i < INTEGRATION_TEXT_COUNT; i++)
 		query_put_text(query, integration->text[i]);
@@ -25,6 +32,7 @@ enum err store_integration_insert(struct store *store, const struct store_integr
 	query_put_text(&query, integration->name);
 	query_put_int(&query, integration->created_ms);
 	query_put_u64(&query, integration->created_by);
+	query_put_int(&query, integration->is_grants_locked);
 	put_changeable(&query, integration);
 
 	enum err err = query_write(&query, NULL);
@@ -52,12 +60,21 @@ static void read_row(struct query *query, struct store_integration *out)
 	query_fixed(query, out->id, sizeof(out->id));
 	out->name = query_text(query);
 	out->state = query_text(query);
+	out->state_ms = query_int(query);
 	out->dek_generation = query_u64(query);
 	out->dek = query_blob(query);
 	out->created_ms = query_int(query);
 	out->created_by = query_u32(query);
 	out->changed_ms = query_int(query);
 	out->changed_by = query_u32(query);
+	out->is_grants_locked = query_int_within(query, 0, 1) == 1;
+	out->has_owner_uid = !query_is_null(query);
+	if (out->has_owner_uid)
+		out->owner_uid = query_u32(query);
+	else
+		query_skip(query);
+	out->reviewed_ms = query_int(query);
+	out->reviewed_by = query_u32(query);
 	for (size_t i = 0; i < INTEGRATION_TEXT_COUNT; i++)
 		out->text[i] = query_text_or_null(query);
 }

@@ -12,6 +12,7 @@ static enum err write_row(struct store *store, enum statement statement, const s
 	query_put_fixed(&query, secret->id, sizeof(secret->id));
 	query_put_text(&query, secret->description);
 	query_put_text(&query, secret->issuer);
+	query_put_text(&query, secret->access);
 	query_put_u64(&query, secret->newest);
 	query_put_int(&query, secret->created_ms);
 	query_put_u64(&query, secret->created_by);
@@ -45,6 +46,7 @@ static enum err visit(struct query *query, store_secret_fn *fn, void *arg, size_
 		secret.key = query_text(query);
 		secret.description = query_text_or_null(query);
 		secret.issuer = query_text_or_null(query);
+		secret.access = query_text_or_null(query);
 		secret.newest = query_u64(query);
 		secret.created_ms = query_int(query);
 		secret.created_by = query_u32(query);

@@ -32,7 +32,9 @@ struct standing {
 	struct store_state state;
 	uint64_t grants_made; /* highest number ever given */
 	uint64_t runs_made;
-	uint64_t runs_folded; /* runs up to here are in use_total */
+	uint64_t runs_folded; /* runs up to here are in use_total, use_by and use_day */
+	uint64_t tokens_made;
+	uint64_t approvals_made;
 	struct store_counts counts;
 };
 

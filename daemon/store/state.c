@@ -20,9 +20,13 @@ static enum err load_row(struct store *store)
 		now->state.commit_no = query_u64(&query);
 		now->state.audit_seq = query_u64(&query);
 		query_fixed(&query, now->state.audit_head, sizeof(now->state.audit_head));
+		now->state.audit_cut_seq = query_u64(&query);
+		query_fixed(&query, now->state.audit_cut_hash, sizeof(now->state.audit_cut_hash));
 		now->grants_made = query_u64(&query);
 		now->runs_made = query_u64(&query);
 		now->runs_folded = query_u64(&query);
+		now->tokens_made = query_u64(&query);
+		now->approvals_made = query_u64(&query);
 		now->has_state = true;
 	}
 	return query_result(&query);
@@ -65,9 +69,13 @@ enum err state_write(struct store *store)
 	query_put_u64(&query, now->state.commit_no);
 	query_put_u64(&query, now->state.audit_seq);
 	query_put_fixed(&query, now->state.audit_head, sizeof(now->state.audit_head));
+	query_put_u64(&query, now->state.audit_cut_seq);
+	query_put_fixed(&query, now->state.audit_cut_hash, sizeof(now->state.audit_cut_hash));
 	query_put_u64(&query, now->grants_made);
 	query_put_u64(&query, now->runs_made);
 	query_put_u64(&query, now->runs_folded);
+	query_put_u64(&query, now->tokens_made);
+	query_put_u64(&query, now->approvals_made);
 
 	enum err err = query_write(&query, &changed);
 

@@ -91,6 +91,8 @@ struct store_state {
 	uint64_t commit_no; /* of the last commit; every row remembers the one that wrote it */
 	uint64_t audit_seq; /* of the newest audit record */
 	unsigned char audit_head[STORE_HASH_BYTES];
+	uint64_t audit_cut_seq; /* the records up to here were archived and are gone; 0: none */
+	unsigned char audit_cut_hash[STORE_HASH_BYTES]; /* of the last of them; zero: none */
 };
 
 enum err store_state_init(
@@ -112,6 +114,8 @@ struct store_integration {
 	unsigned char id[STORE_ID_BYTES]; /* random, never reused */
 	const char *name;
 	const char *state; /* active, suspended, retired */
+	int64_t state_ms; /* when it got its state; 0: when it was made */
+	bool is_grants_locked; /* set by insert alone: another grant destroys its values */
 	/* The documented fields, FIELD_TITLE … FIELD_LABELS; NULL: not given.  Lists and maps are joined by \n. */
 	const char *text[INTEGRATION_TEXT_COUNT];
 	uint64_t dek_generation;
@@ -120,6 +124,10 @@ struct store_integration {
 	uint32_t created_by;
 	int64_t changed_ms;
 	uint32_t changed_by;
+	bool has_owner_uid; /* the owner was a user of this host when it was written */
+	uint32_t owner_uid;
+	int64_t reviewed_ms; /* 0: never */
+	uint32_t reviewed_by;
 };
 
 struct store_integration_filter {
@@ -133,7 +141,8 @@ typedef enum err store_integration_fn(void *arg, const struct store_integration 
 enum err store_integration_insert(struct store *store,
 	const struct store_integration *integration); /* ERR_CONFLICT: the name is taken */
 enum err store_integration_update(struct store *store,
-	const struct store_integration *integration); /* by id: state, text, dek, changed_*; ERR_NOT_FOUND */
+	const struct store_integration
+		*integration); /* by id: all but name, created_*, is_grants_locked; ERR_NOT_FOUND */
 enum err store_integration_get(
 	struct store *store, const char *name, store_integration_fn *fn, void *arg); /* ERR_NOT_FOUND */
 enum err store_integration_name(struct store *store, const unsigned char id[STORE_ID_BYTES],
@@ -155,6 +164,7 @@ struct store_grant {
 	const char *group;
 	const char *unit; /* name or pattern; NULL: not a condition */
 	bool is_staged_only; /* a tester's: it matches only fetches of staged values */
+	bool needs_token; /* a live token of the integration is a condition, too */
 	int64_t created_ms;
 	uint32_t created_by;
 };
@@ -178,6 +188,7 @@ struct store_secret {
 	const char *key;
 	const char *description; /* NULL: none */
 	const char *issuer;
+	const char *access; /* NULL: not said */
 	uint64_t newest; /* highest version number ever used, also by removed ones of this row */
 	int64_t created_ms;
 	uint32_t created_by;
