@@ -617,6 +617,84 @@ START_TEST(a_rolled_back_request_leaves_nothing_and_the_others_stay)
 }
 END_TEST
 
+START_TEST(a_step_outside_a_request_or_in_another_is_refused)
+{
+	struct world world;
+
+	world_start(&world);
+	ck_err(store_step(world.store), ERR_STORAGE);
+	ck_ok(store_begin(world.store));
+	ck_err(store_step(world.store), ERR_INTERNAL);
+	ck_ok(store_savepoint(world.store));
+	ck_err(store_step_release(world.store), ERR_INTERNAL);
+	ck_err(store_step_rollback(world.store), ERR_INTERNAL);
+	ck_ok(store_step(world.store));
+	ck_err(store_step(world.store), ERR_INTERNAL);
+	ck_err(store_savepoint(world.store), ERR_INTERNAL);
+	ck_err(store_release(world.store), ERR_INTERNAL);
+	ck_err(store_rollback_request(world.store), ERR_INTERNAL);
+	ck_ok(store_step_release(world.store));
+	ck_ok(store_release(world.store));
+	store_abort(world.store);
+	world_end(&world);
+}
+END_TEST
+
+START_TEST(a_rolled_back_step_leaves_nothing_and_its_request_stays)
+{
+	/* P5 */
+	struct world world;
+	struct seen before = {0}, after = {0};
+
+	world_start(&world);
+	fill(&world);
+	ck_ok(store_begin(world.store));
+	ck_ok(store_savepoint(world.store));
+	ck_ok(store_step(world.store));
+	ck_ok(world_add_integration(world.store, 4, "kept"));
+	ck_ok(world_append(world.store, "kept", "ok", 0));
+	ck_ok(store_step_release(world.store));
+	look(world.store, &before);
+	ck_ok(store_step(world.store));
+	do_everything(world.store);
+	look(world.store, &after);
+	ck_assert_str_ne(before.text, after.text);
+	ck_ok(store_step_rollback(world.store));
+	look(world.store, &after);
+	ck_assert_str_eq(before.text, after.text);
+	ck_ok(store_release(world.store));
+	ck_ok(world_commit(world.store));
+	ck_ok(store_check(world.store, &world.reason));
+	world_close(&world);
+	world_open(&world);
+	look(world.store, &after);
+	ck_assert_str_eq(before.text, after.text);
+	world_end(&world);
+}
+END_TEST
+
+START_TEST(a_request_takes_its_steps_with_it)
+{
+	/* P5 */
+	struct world world;
+	struct seen before = {0}, after = {0};
+
+	world_start(&world);
+	fill(&world);
+	look(world.store, &before);
+	ck_ok(store_begin(world.store));
+	ck_ok(store_savepoint(world.store));
+	ck_ok(store_step(world.store));
+	do_everything(world.store);
+	ck_ok(store_step_release(world.store));
+	ck_ok(store_rollback_request(world.store));
+	ck_ok(world_commit(world.store));
+	look(world.store, &after);
+	ck_assert_str_eq(before.text, after.text);
+	world_end(&world);
+}
+END_TEST
+
 START_TEST(an_aborted_turn_leaves_nothing)
 {
 	/* P5 */
@@ -1402,6 +1480,8 @@ UNIT_MAIN("store", a_write_outside_a_turn_is_refused, a_second_turn_or_request_i
 	revoked_and_without_ciphertext_are_one_thing, a_record_that_does_not_follow_the_head_is_refused,
 	a_run_that_no_integration_can_have_is_refused, damaged_run_lists_are_found_and_never_believed,
 	check_finds_what_was_removed_or_planted, a_rolled_back_request_leaves_nothing_and_the_others_stay,
+	a_step_outside_a_request_or_in_another_is_refused,
+	a_rolled_back_step_leaves_nothing_and_its_request_stays, a_request_takes_its_steps_with_it,
 	an_aborted_turn_leaves_nothing, a_turn_with_nothing_to_keep_writes_nothing,
 	every_commit_has_the_next_number_and_rows_remember_it,
 	a_visitors_error_ends_the_visit_and_is_returned, the_schema_has_exactly_the_documented_fields,

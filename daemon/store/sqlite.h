@@ -38,6 +38,7 @@ struct standing {
 	struct store_counts counts;
 };
 
+enum { STORE_LEVELS = 2 };
 enum { RUN_VERSIONS_BYTES_MAX = ENV_KEYS_MAX * (1 + KEY_BYTES_MAX + 8) };
 
 struct run_scratch {
@@ -49,10 +50,10 @@ struct store {
 	sqlite3 *db;
 	sqlite3_stmt *statements[STATEMENT_COUNT];
 	struct standing now;
-	struct standing before_request;
+	struct standing before[STORE_LEVELS]; /* each open level */
 	struct standing durable; /* as of the last commit */
 	bool has_turn;
-	bool has_request;
+	unsigned open_levels; /* of what can be taken back by itself: a request, and in it a step */
 	bool is_broken;
 	enum err turn_err; /* why the transaction is gone, while has_turn */
 	struct run_scratch scratch; /* of the run that a visitor sees */

@@ -9,7 +9,7 @@
  * and nothing may be told to anybody before it does.  Strings given to a visitor live until it returns.
  * Unless said otherwise a function returns OK, ERR_STORAGE_FULL or ERR_STORAGE.  After either error the
  * transaction may be gone: ask store_stands.  ERR_CONFLICT: the row is there already; ERR_INTERNAL: the call
- * itself was wrong (no or a second turn or request, a visitor that calls the function which runs it).
+ * itself was wrong (no or a second turn, request or step, a visitor that calls the function which runs it).
  * Whatever changes rows needs an open turn and is refused without one; reading does not.
  */
 #ifndef COFFER_STORE_STORE_H
@@ -66,6 +66,9 @@ bool store_stands(const struct store *store); /* a transaction is open and whole
 enum err store_savepoint(struct store *store); /* a request begins */
 enum err store_release(struct store *store); /* … its effects join the turn */
 enum err store_rollback_request(struct store *store); /* … or vanish */
+enum err store_step(struct store *store); /* a part of the request begins, one at a time */
+enum err store_step_release(struct store *store); /* … its effects join the request */
+enum err store_step_rollback(struct store *store); /* … or vanish, and the request goes on */
 /*
  * done may be called before it returns.  A turn that changed nothing writes nothing.  ERR_INTERNAL: a request is still
  * open, or there is no state row; like every other error it leaves nothing of the turn.

@@ -42,7 +42,7 @@ enum err store_begin(struct store *store)
 	if (err != OK)
 		return err;
 	store->has_turn = true;
-	store->has_request = false;
+	store->open_levels = 0;
 	store->turn_err = OK;
 	return OK;
 }
@@ -57,35 +57,45 @@ bool store_is_broken(const struct store *store)
 	return store->is_broken;
 }
 
+/* A request in the turn, a step in the request. */
+enum level { LEVEL_REQUEST, LEVEL_STEP };
+
+static const struct {
+	enum statement open, release, rollback_to;
+} levels[STORE_LEVELS] = {
+	[LEVEL_REQUEST] = {STATEMENT_SAVEPOINT, STATEMENT_RELEASE, STATEMENT_ROLLBACK_TO},
+	[LEVEL_STEP] = {STATEMENT_STEP, STATEMENT_STEP_RELEASE, STATEMENT_STEP_ROLLBACK_TO},
+};
+
 /* Outside a transaction SAVEPOINT would begin one, and RELEASE would commit it. */
-static enum err check_request(const struct store *store, bool has_request)
+static enum err check_levels(const struct store *store, unsigned open_levels)
 {
 	if (!store_stands(store))
 		return store->turn_err != OK ? store->turn_err : ERR_STORAGE;
-	return store->has_request == has_request ? OK : ERR_INTERNAL;
+	return store->open_levels == open_levels ? OK : ERR_INTERNAL;
 }
 
-enum err store_savepoint(struct store *store)
+static enum err open_level(struct store *store, enum level level)
 {
-	enum err err = check_request(store, false);
+	enum err err = check_levels(store, level);
 
 	if (err == OK)
-		err = query_control(store, STATEMENT_SAVEPOINT);
+		err = query_control(store, levels[level].open);
 	if (err != OK)
 		return err;
-	store->before_request = store->now;
-	store->has_request = true;
+	store->before[level] = store->now;
+	store->open_levels++;
 	return OK;
 }
 
-enum err store_release(struct store *store)
+static enum err release_level(struct store *store, enum level level)
 {
-	enum err err = check_request(store, true);
+	enum err err = check_levels(store, level + 1);
 
 	if (err == OK)
-		err = query_control(store, STATEMENT_RELEASE);
+		err = query_control(store, levels[level].release);
 	if (err == OK)
-		store->has_request = false;
+		store->open_levels--;
 	return err;
 }
 
@@ -96,28 +106,58 @@ static void end_turn(struct store *store)
 		store->is_broken = true;
 	store->now = store->durable;
 	store->has_turn = false;
-	store->has_request = false;
+	store->open_levels = 0;
 	store->turn_err = OK;
 }
 
-enum err store_rollback_request(struct store *store)
+static enum err rollback_level(struct store *store, enum level level)
 {
-	enum err err = check_request(store, true);
+	enum err err = check_levels(store, level + 1);
 
 	if (err != OK)
 		return err;
-	err = query_control(store, STATEMENT_ROLLBACK_TO);
+	err = query_control(store, levels[level].rollback_to);
 	if (err == OK)
-		err = query_control(store, STATEMENT_RELEASE);
+		err = query_control(store, levels[level].release);
 	if (err != OK) {
 		/* Half a request may be in there: none of the turn may stay. */
 		store->turn_err = err;
 		(void)query_control(store, STATEMENT_ROLLBACK);
 		return err;
 	}
-	store->now = store->before_request;
-	store->has_request = false;
+	store->now = store->before[level];
+	store->open_levels--;
 	return OK;
+}
+
+enum err store_savepoint(struct store *store)
+{
+	return open_level(store, LEVEL_REQUEST);
+}
+
+enum err store_release(struct store *store)
+{
+	return release_level(store, LEVEL_REQUEST);
+}
+
+enum err store_rollback_request(struct store *store)
+{
+	return rollback_level(store, LEVEL_REQUEST);
+}
+
+enum err store_step(struct store *store)
+{
+	return open_level(store, LEVEL_STEP);
+}
+
+enum err store_step_release(struct store *store)
+{
+	return release_level(store, LEVEL_STEP);
+}
+
+enum err store_step_rollback(struct store *store)
+{
+	return rollback_level(store, LEVEL_STEP);
 }
 
 /* The state row joins the effects and records of its turn; a turn without any writes nothing. */
@@ -125,7 +165,7 @@ static enum err write_turn(struct store *store)
 {
 	if (!store_stands(store))
 		return store->turn_err != OK ? store->turn_err : ERR_STORAGE;
-	if (store->has_request)
+	if (store->open_levels > 0)
 		return ERR_INTERNAL;
 	if (!store->now.has_written)
 		return OK;
