@@ -95,10 +95,15 @@ void *arena_alloc(struct arena *arena, size_t len)
 	return bytes;
 }
 
+void arena_rewind(struct arena *arena, size_t used)
+{
+	wipe(arena->memory.bytes + used, arena->used - used);
+	arena->used = used;
+}
+
 void arena_wipe(struct arena *arena)
 {
-	wipe(arena->memory.bytes, arena->used);
-	arena->used = 0;
+	arena_rewind(arena, 0);
 }
 
 void arena_deinit(struct arena *arena)

@@ -40,6 +40,7 @@ struct arena {
 
 enum err arena_init(struct arena *arena, size_t len, bool may_swap);
 void *arena_alloc(struct arena *arena, size_t len);
+void arena_rewind(struct arena *arena, size_t used); /* wipes and forgets what came after this mark */
 void arena_wipe(struct arena *arena);
 void arena_deinit(struct arena *arena);
 

@@ -237,6 +237,27 @@ START_TEST(arena_forgets_everything_when_wiped)
 END_TEST
 
 /* P1 */
+START_TEST(arena_forgets_what_came_after_a_mark)
+{
+	struct arena arena = {0};
+
+	ck_assert_int_eq(arena_init(&arena, 4096, false), OK);
+
+	unsigned char *first = arena_alloc(&arena, 100);
+	size_t mark = arena.used;
+	unsigned char *second = arena_alloc(&arena, 100);
+
+	memset(first, 0x5a, 100);
+	memset(second, 0x5a, 100);
+	arena_rewind(&arena, mark);
+	ck_assert(is_zero(second, 100));
+	ck_assert_uint_eq(first[99], 0x5a);
+	ck_assert_ptr_eq(arena_alloc(&arena, 1), second);
+	arena_deinit(&arena);
+}
+END_TEST
+
+/* P1 */
 START_TEST(secret_is_wiped_at_the_end_of_its_scope)
 {
 	unsigned char bytes[8] = "secret";
@@ -463,9 +484,10 @@ END_TEST
 
 UNIT_MAIN("locked", locked_refuses_a_length_that_wraps,
 	locked_refuses_when_the_lock_fails_unless_told_otherwise, locked_has_a_guard_page_on_each_side,
-	arena_refuses_more_than_is_left, pool_is_busy_when_a_share_is_used_up,
-	pool_is_busy_when_it_is_used_up, pool_ends_the_process_for_a_block_that_is_not_its_own,
-	locked_is_empty_in_a_forked_child, locked_tells_the_kernel_to_keep_it_here,
-	locked_rounds_up_to_pages_and_begins_zeroed, wipe_overwrites_all_and_takes_nothing,
-	arena_aligns_each_piece, arena_forgets_everything_when_wiped, secret_is_wiped_at_the_end_of_its_scope,
-	pool_wipes_what_is_given_back, pool_rounds_up_to_pages_and_starts_low, pool_agrees_with_a_model)
+	arena_refuses_more_than_is_left, arena_forgets_what_came_after_a_mark,
+	pool_is_busy_when_a_share_is_used_up, pool_is_busy_when_it_is_used_up,
+	pool_ends_the_process_for_a_block_that_is_not_its_own, locked_is_empty_in_a_forked_child,
+	locked_tells_the_kernel_to_keep_it_here, locked_rounds_up_to_pages_and_begins_zeroed,
+	wipe_overwrites_all_and_takes_nothing, arena_aligns_each_piece, arena_forgets_everything_when_wiped,
+	secret_is_wiped_at_the_end_of_its_scope, pool_wipes_what_is_given_back,
+	pool_rounds_up_to_pages_and_starts_low, pool_agrees_with_a_model)

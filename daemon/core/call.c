@@ -8,6 +8,22 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "holders.h"
+#include "watches.h"
+
+struct call_mark call_mark(const struct core *core)
+{
+	return (struct call_mark){
+		.chain = core->chain, .holders = holders_mark(core), .watches = watches_mark(core)};
+}
+
+void call_take_back(struct core *core, const struct call_mark *mark)
+{
+	core->chain = mark->chain;
+	holders_take_back(core, mark->holders);
+	watches_take_back(core, mark->watches);
+}
+
 enum err call_refuse(struct call *call, enum err err, const char *reason, const char *detail)
 {
 	snprintf(call->record.detail, sizeof(call->record.detail), "%s", reason);
@@ -34,8 +50,8 @@ const char *call_copy(struct call *call, const char *text)
 void call_subject(struct call *call, const char *format, ...)
 {
 	struct record_subject *subject = &call->record.subject;
-	char *text = call->core->subject;
-	size_t room = sizeof(call->core->subject) - subject->len;
+	char *text = call->subject;
+	size_t room = RECORD_SUBJECT_BYTES_MAX - subject->len;
 	size_t space = subject->len > 0 ? 1 : 0;
 	va_list args;
 

@@ -10,9 +10,7 @@
 #include "clock.h"
 #include "envelope.h"
 #include "frame.h"
-#include "holders.h"
 #include "log.h"
-#include "watches.h"
 
 #define REQUEST(kind, method, right, state, duty, handler, ...) [REQUEST_##kind] = handle_##handler,
 static handler_fn *const handlers[REQUEST_COUNT] = {
@@ -45,8 +43,23 @@ static enum err refuse_unknown(struct call *call, enum err parsed)
 		call->request->detail);
 }
 
-static enum err check_request(struct call *call, enum err parsed)
+/* What was asked for is known as soon as the line is: the record of a refusal names it, too. */
+static void describe_object(struct call *call)
 {
+	struct record *record = &call->record;
+
+	call->info = request_info(call->request->kind);
+	snprintf(record->kind, sizeof(record->kind), "%s", call->info->method);
+	request_text(call->request, FIELD_NAME, record->integration, sizeof(record->integration));
+	request_text(call->request, FIELD_INTEGRATION, record->integration, sizeof(record->integration));
+	request_text(call->request, FIELD_KEY, record->key, sizeof(record->key));
+}
+
+enum err dispatch_check(struct call *call, enum err parsed)
+{
+	if (call->request->has_kind)
+		describe_object(call);
+
 	const struct request_info *info = call->info;
 
 	if (info == NULL)
@@ -58,6 +71,18 @@ static enum err check_request(struct call *call, enum err parsed)
 	if (parsed != OK)
 		return refuse_unknown(call, parsed);
 	return OK;
+}
+
+enum err dispatch_handle(struct call *call)
+{
+	enum err err = handlers[call->request->kind](call);
+
+	if (err == OK && buf_failed(&call->result))
+		return ERR_INTERNAL;
+	if (err == OK && call->result.len > REPLY_BYTES_MAX)
+		return call_refuse(call, ERR_TOO_LARGE, "the reply is too large",
+			"the reply is too large; ask for less");
+	return err;
 }
 
 static enum err run_handler(struct call *call)
@@ -72,19 +97,13 @@ static enum err run_handler(struct call *call)
 			call->request->kind == REQUEST_SECRET_REVOKE; /* P10: the first one may have failed */
 		return OK;
 	}
-	err = handlers[call->request->kind](call);
-	if (err == OK && buf_failed(&call->result))
-		return ERR_INTERNAL;
-	if (err == OK && call->result.len > REPLY_BYTES_MAX)
-		return call_refuse(call, ERR_TOO_LARGE, "the reply is too large",
-			"the reply is too large; ask for less");
+	err = dispatch_handle(call);
 	if (err == OK && is_change && !call->is_repeated)
 		err = results_keep(call);
 	return err;
 }
 
-/* The record of something done, in the transaction of its effect (P4). */
-static enum err record_success(struct call *call)
+enum err dispatch_record(struct call *call)
 {
 	if (call->info->duty == DUTY_READ)
 		return OK;
@@ -128,9 +147,7 @@ static enum err record_refusal(struct call *call, enum err refused)
 static enum err perform(struct call *call)
 {
 	struct core *core = call->core;
-	struct chain before = core->chain;
-	size_t mark = holders_mark(core);
-	size_t noted = watches_mark(core);
+	struct call_mark mark = call_mark(core);
 	bool needs_store = call->info->state == STATE_OPEN;
 	enum err err = core->store != NULL ? turn_begin(core) : OK;
 
@@ -141,13 +158,11 @@ static enum err perform(struct call *call)
 	if (err != OK)
 		return err;
 	err = run_handler(call);
-	if (err == OK)
-		err = record_success(call);
-	if (err == OK)
+	if (err == OK && !call->is_rehearsal)
+		err = dispatch_record(call);
+	if (err == OK && !call->is_rehearsal)
 		return store_release(core->store);
-	core->chain = before;
-	holders_take_back(core, mark);
-	watches_take_back(core, noted);
+	call_take_back(core, &mark);
 	if (store_stands(core->store)) {
 		enum err rolled_back = store_rollback_request(core->store);
 
@@ -164,6 +179,7 @@ static void prepare_call(struct call *call, struct core *core, struct exchange *
 	call->who = exchange->principal;
 	call->roles = policy_roles(core->roles, exchange->principal);
 	call->request = &core->request;
+	call->subject = core->subject;
 	call->now_ms = clock_wall_ms();
 	call->w = json_writer(&call->result);
 	trail_describe(&call->record, call->who, call->now_ms);
@@ -225,16 +241,6 @@ static void finish_call(struct call *call, enum err err)
 	turn_enqueue(&core->turn, call->exchange);
 }
 
-/* What was asked for is known as soon as the line is: the record of a refusal names it, too. */
-static void describe_object(struct call *call)
-{
-	struct record *record = &call->record;
-
-	request_text(call->request, FIELD_NAME, record->integration, sizeof(record->integration));
-	request_text(call->request, FIELD_INTEGRATION, record->integration, sizeof(record->integration));
-	request_text(call->request, FIELD_KEY, record->key, sizeof(record->key));
-}
-
 /* A refused line is not asked: what it carried may not have been understood as a value. */
 static bool carried_a_value(const struct call *call)
 {
@@ -252,14 +258,11 @@ void turn_handle(struct turn *turn, struct exchange *exchange, char *line, size_
 
 	memcpy(exchange->id, core->request.id, core->request.id_len);
 	exchange->id_len = core->request.id_len;
-	if (core->request.has_kind) {
-		call.info = request_info(core->request.kind);
+	err = dispatch_check(&call, err);
+	if (call.info != NULL) {
 		exchange->duty = call.info->duty;
 		exchange->saw_store = call.info->state == STATE_OPEN;
-		snprintf(call.record.kind, sizeof(call.record.kind), "%s", call.info->method);
-		describe_object(&call);
 	}
-	err = check_request(&call, err);
 	if (err == OK)
 		err = perform(&call);
 	finish_call(&call, err);

@@ -44,6 +44,15 @@ struct core {
 	void *broken_arg;
 	int64_t results_expired_ms; /* when old results were last dropped */
 	char subject[RECORD_SUBJECT_BYTES_MAX]; /* record.subject of the request at hand */
+	/* The same of the one that it runs inside itself (nested.c). */
+	struct request inner_request;
+	char inner_subject[RECORD_SUBJECT_BYTES_MAX];
+};
+
+/* The second person's word on a request that needs one. */
+struct approved {
+	uint64_t request; /* its number */
+	uint32_t by; /* uid */
 };
 
 /* One request in the hands of its handler. */
@@ -67,6 +76,10 @@ struct call {
 	bool must_checkpoint; /* the reply waits for a truncating checkpoint (P10) */
 	bool is_key_known; /* the key in record.key is one of the vault's; another word may be a value in the wrong place */
 	bool is_repeated; /* its request_id gave the first result again: nothing is left to do */
+	bool is_rehearsal; /* set by the handler: its result is told and nothing else of it stays, no record either */
+	bool is_nested; /* it runs inside another request */
+	const struct approved *approved; /* NULL: nobody had to */
+	char *subject; /* RECORD_SUBJECT_BYTES_MAX of room for record.subject */
 };
 
 typedef enum err handler_fn(struct call *call);
@@ -86,6 +99,23 @@ void call_detail(struct call *call, const char *detail);
 
 /* Refuses: reason goes into the audit record (a constant), detail (may be NULL) to the caller. */
 enum err call_refuse(struct call *call, enum err err, const char *reason, const char *detail);
+
+/* What a request did to memory so far: taken back when it does not stay. */
+struct call_mark {
+	struct chain chain;
+	size_t holders;
+	size_t watches;
+};
+
+struct call_mark call_mark(const struct core *core);
+void call_take_back(struct core *core, const struct call_mark *mark);
+
+/* ---- dispatch.c: the same way for a request and for one inside another ---- */
+
+/* Sets call->info and what the record names; then: is the vault open, may this caller, is the line whole? */
+enum err dispatch_check(struct call *call, enum err parsed);
+enum err dispatch_handle(struct call *call);
+enum err dispatch_record(struct call *call); /* of something done, in the transaction of its effect (P4) */
 
 /* core.c: takes the answer of a commit that is waited for; arg is an enum err. */
 void core_on_own_commit(void *arg, enum err err);
