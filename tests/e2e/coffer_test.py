@@ -32,6 +32,7 @@ import time
 import traceback
 
 ADMIN = 0
+SECOND_ADMIN = 2003  # an admin where a vault is made with roles=TWO_ADMINS
 OPERATOR = 2001
 AUDITOR = 2002
 ETL = 2101  # is granted the integration of most tests
@@ -285,10 +286,13 @@ INTEGRATION = {
 }
 
 
+TWO_ADMINS = {"admin": f"root, {SECOND_ADMIN}"}
+
+
 class Vault:
     """A vault in a folder of its own, and its daemon."""
 
-    def __init__(self, programs, folder, limits=None, roles=None, is_made=True):
+    def __init__(self, programs, folder, limits=None, roles=None, sections=None, is_made=True):
         self.programs = programs
         self.folder = tempfile.mkdtemp(prefix="vault-", dir=folder)
         os.chmod(self.folder, 0o711)
@@ -300,14 +304,15 @@ class Vault:
         os.mkdir(self.at("run"), 0o755)
         for name in ("state", "anchor", "backup", "archive"):
             os.mkdir(self.at(name), 0o700)
-        self.write_config(limits, roles)
+        self.write_config(limits, roles, sections=sections)
         if is_made:
             self.make()
 
     def at(self, *names):
         return os.path.join(self.folder, *names)
 
-    def write_config(self, limits=None, roles=None, vault=None):
+    def write_config(self, limits=None, roles=None, vault=None, sections=None):
+        """sections: other sections whole, as {"approval": {"require": "grant.add"}}."""
         sections = {
             "vault": {
                 "state_dir": self.at("state"),
@@ -320,6 +325,7 @@ class Vault:
             },
             "roles": {"admin": "root", "operator": OPERATOR, "auditor": AUDITOR, **(roles or {})},
             "limits": limits or {},
+            **(sections or {}),
         }
         with open(self.config, "w", encoding="utf-8") as file:
             for section, keys in sections.items():
@@ -524,10 +530,11 @@ def value_of(entry):
 class Suite:
     """Named checks over one vault, or each with one of its own."""
 
-    def __init__(self, limits=None, needs_root=True, in_memory=False):
+    def __init__(self, limits=None, needs_root=True, in_memory=False, **vault):
         self.checks = []
         self.limits = limits
         self.needs_root = needs_root
+        self.vault_options = vault  # roles and sections of the vault that the checks share
         self.in_memory = in_memory  # the vaults lie where a sync costs nothing: for tests of answers alone
         self.prepare = None
         self.folder = self.vault_folder = None
@@ -584,7 +591,7 @@ class Suite:
 
         def begin():
             nonlocal vault
-            vault = self.vault(limits=self.limits)
+            vault = self.vault(limits=self.limits, **self.vault_options)
             vault.start()
             if self.prepare:
                 self.prepare(vault)
