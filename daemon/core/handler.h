@@ -66,6 +66,8 @@ struct call {
 	int64_t now_ms;
 	struct buf result; /* JSON text of the result; never with a value */
 	struct json_writer w; /* writes result */
+	bool has_approver; /* a second person has approved the request */
+	uint32_t approved_by;
 	struct record record; /* what the audit record will say, apart from outcome and numbering */
 	int64_t retry_after_ms; /* with RATE_LIMITED and BUSY */
 	const char *detail; /* on a refusal: told to the caller; names things of ours only */
@@ -199,6 +201,16 @@ enum err integration_find(struct call *call, enum field field, struct integratio
 
 /* The whole record of the request's name, its texts copied into the request's arena so that it can be changed.  ERR_NOT_FOUND. */
 enum err integration_load_whole(struct call *call, struct store_integration *out);
+
+/* ---- changes.c ---- */
+
+/* One row of history in the request's transaction; integration_id, key, version, field, old, new and reason are the caller's. */
+enum err changes_note(struct call *call, const struct store_change *change);
+
+/* ---- integrations.c: for those that change one ---- */
+
+/* Member integration of a result: every documented field, and what became of it. */
+void integration_write(struct call *call, const struct store_integration *integration);
 
 /* ---- grants.c ---- */
 

@@ -1,14 +1,12 @@
 /*
- * Integrations: the documented consumers of credentials.  Nobody can make one without saying what it is
- * and who answers for it; each has a data key of its own.
+ * Integrations, the documented consumers of credentials, as they are listed and shown.  What changes them is in
+ * integration_edit.c.
  */
 #include "handler.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "users.h"
-#include "watches.h"
 
 /* ---- writing ---- */
 
@@ -54,122 +52,12 @@ static void write_summary(struct json_writer *w, const struct store_integration 
 	json_end_object(w);
 }
 
-/* ---- changing ---- */
-
-/* Takes over the request's documented fields; "" clears one.  The texts live in the request's arena. */
-static enum err take_fields(struct call *call, struct store_integration *integration)
-{
-	char *text = arena_alloc(&call->core->arena, FIELD_TEXT_BYTES_MAX);
-
-	if (text == NULL)
-		return ERR_INTERNAL;
-	for (enum field field = FIELD_TITLE; field <= FIELD_LABELS; field++) {
-		const char **slot = &integration->text[field - INTEGRATION_TEXT_FIRST];
-
-		if (!request_has(call->request, field))
-			continue;
-
-		enum err err = request_field_text(call->request, field, text, FIELD_TEXT_BYTES_MAX);
-
-		if (err != OK)
-			return err;
-		if (field == FIELD_RATE_LIMIT && strcmp(text, "0") == 0)
-			return call_refuse(call, ERR_BAD_VALUE, "rate_limit of 0",
-				"rate_limit is at least 1; an empty text takes it back");
-		call_subject(call, "%s", field_info(field)->wire);
-		*slot = text[0] == '\0' ? NULL : call_copy(call, text);
-		if (text[0] != '\0' && *slot == NULL)
-			return ERR_INTERNAL;
-	}
-	return OK;
-}
-
-static void set_default(struct store_integration *integration, enum field field, const char *text)
-{
-	const char **slot = &integration->text[field - INTEGRATION_TEXT_FIRST];
-
-	if (*slot == NULL)
-		*slot = text;
-}
-
-static enum err check_room(struct call *call)
-{
-	struct store_counts counts = {0};
-	enum err err = store_counts(call->core->store, &counts);
-
-	if (err == OK && (int64_t)counts.integrations >= call->core->limits->integrations)
-		return call_refuse(call, ERR_TOO_LARGE, "limit of integrations",
-			"the vault holds as many integrations as [limits] integrations allows");
-	return err;
-}
-
-static enum err write_changed(struct call *call, const struct store_integration *integration)
+void integration_write(struct call *call, const struct store_integration *integration)
 {
 	json_begin_object(&call->w);
 	json_key(&call->w, "integration");
 	write_record(&call->w, integration);
 	json_end_object(&call->w);
-	return OK;
-}
-
-enum err handle_integration_add(struct call *call)
-{
-	struct store_integration integration = {.state = "active",
-		.dek_generation = 1,
-		.created_ms = call->now_ms,
-		.changed_ms = call->now_ms,
-		.created_by = call->who->uid,
-		.changed_by = call->who->uid};
-	struct dek_context context = {.generation = 1};
-	unsigned char dek[WRAPPED_KEY_BYTES] = {0};
-	char name[INTEGRATION_NAME_BYTES_MAX + 1] = "";
-
-	request_text(call->request, FIELD_NAME, name, sizeof(name));
-	snprintf(call->record.integration, sizeof(call->record.integration), "%s", name);
-
-	enum err err = check_room(call);
-
-	if (err == OK)
-		err = take_fields(call, &integration);
-	if (err != OK)
-		return err;
-	set_default(&integration, FIELD_ENVIRONMENT, "production");
-	set_default(&integration, FIELD_ROTATE_AFTER, "365d");
-	set_default(&integration, FIELD_REVIEW_AFTER, "90d");
-	random_bytes(integration.id, sizeof(integration.id));
-	memcpy(context.integration_id, integration.id, sizeof(context.integration_id));
-	err = keys_new_dek(call->core->keys, &context, dek);
-	if (err != OK)
-		return err;
-	integration.name = name;
-	integration.dek = (struct store_blob){dek, sizeof(dek)};
-	err = store_integration_insert(call->core->store, &integration);
-	if (err == ERR_CONFLICT)
-		return call_refuse(call, err, "the name is taken", "an integration of this name exists");
-	if (err != OK)
-		return err;
-	return write_changed(call, &integration);
-}
-
-enum err handle_integration_edit(struct call *call)
-{
-	struct store_integration integration = {0};
-	enum err err = integration_load_whole(call, &integration);
-
-	if (err == OK)
-		err = take_fields(call, &integration);
-	if (err == OK && call->record.subject.len == 0)
-		err = call_refuse(call, ERR_BAD_PARAMS, "nothing to change", "no field to change was given");
-	if (err != OK)
-		return err;
-	integration.changed_ms = call->now_ms;
-	integration.changed_by = call->who->uid;
-	err = store_integration_update(call->core->store, &integration);
-	if (err == OK)
-		err = watches_recheck(call, integration.id);
-	if (err != OK)
-		return err;
-	return write_changed(call, &integration);
 }
 
 /* ---- reading ---- */

@@ -124,69 +124,28 @@ static const char *take_text(struct call *call, enum field field)
 	return request_text(call->request, field, text, sizeof(text)) ? call_copy(call, text) : NULL;
 }
 
-static enum err on_counted(void *arg, const struct store_secret *secret)
+/* What was current drains, and the new version is there. */
+static enum err store_new(struct call *call, const struct integration *integration,
+	const struct store_version *version, uint64_t replaced)
 {
-	(void)secret;
-	++*(size_t *)arg;
-	return OK;
-}
+	enum err err = OK;
 
-/*
- * A key that was there before goes on counting where it ended: no number means two values.  Of keys that were removed
- * under schema 1 only the fetched versions are known.
- */
-static enum err begin_secret_row(
-	struct call *call, const struct integration *integration, struct store_secret *row)
-{
-	size_t count = 0;
-	uint64_t removed = 0;
-	enum err err = store_secret_each(call->core->store, integration->id, on_counted, &count);
-
-	if (err == OK && count >= SECRETS_PER_INTEGRATION)
-		return call_refuse(call, ERR_TOO_LARGE, "limit of registered keys",
-			"an integration has at most 256 registered keys; remove some");
+	if (replaced != 0)
+		err = secrets_set_state(call, integration, replaced, VERSION_CURRENT, VERSION_DRAINING);
 	if (err == OK)
-		err = uses_newest(call, integration->id, call->record.key, &row->newest);
+		err = store_version_insert(call->core->store, version);
 	if (err == OK)
-		err = store_secret_removed(call->core->store, integration->id, call->record.key, &removed);
-	if (removed > row->newest)
-		row->newest = removed;
-	memcpy(row->integration_id, integration->id, sizeof(row->integration_id));
-	random_bytes(row->id, sizeof(row->id));
-	row->key = call_copy(call, call->record.key);
-	row->created_ms = call->now_ms;
-	row->created_by = call->who->uid;
+		err = secrets_note_state(
+			call, integration, version->version, NULL, secrets_state_word(version->state));
+	if (err == OK)
+		err = secrets_note_text(
+			call, integration, version->version, FIELD_ISSUER_REF, NULL, version->issuer_ref);
 	return err;
-}
-
-/* The secret's own row: made at the first put, its description and issuer replaced when they are given. */
-static enum err put_secret_row(
-	struct call *call, const struct integration *integration, struct secret_row *secret)
-{
-	struct store_secret *row = &secret->row;
-
-	enum err err = secret->exists ? OK : begin_secret_row(call, integration, row);
-
-	if (err != OK)
-		return err;
-	if (request_has(call->request, FIELD_DESCRIPTION)) {
-		char *text = arena_alloc(&call->core->arena, field_info(FIELD_DESCRIPTION)->max + 1);
-
-		if (text == NULL)
-			return ERR_INTERNAL;
-		request_text(call->request, FIELD_DESCRIPTION, text, field_info(FIELD_DESCRIPTION)->max + 1);
-		row->description = text;
-	}
-	if (request_has(call->request, FIELD_ISSUER))
-		row->issuer = take_text(call, FIELD_ISSUER);
-	row->newest++;
-	return row->key == NULL ? ERR_INTERNAL : store_secret_put(call->core->store, row);
 }
 
 static enum err put_version(struct call *call, const struct integration *integration,
 	struct secret_row *secret, const struct secret *value, uint64_t replaced)
 {
-	struct store *store = call->core->store;
 	bool is_staged = request_flag(call->request, FIELD_STAGE);
 	struct store_version version = {.state = is_staged ? VERSION_STAGED : VERSION_CURRENT,
 		.created_ms = call->now_ms,
@@ -196,7 +155,7 @@ static enum err put_version(struct call *call, const struct integration *integra
 	enum err err = check_expiry(call, &version.expires_ms);
 
 	if (err == OK)
-		err = put_secret_row(call, integration, secret);
+		err = secrets_put_row(call, integration, secret);
 	if (err != OK)
 		return err;
 	memcpy(version.integration_id, integration->id, sizeof(version.integration_id));
@@ -206,11 +165,8 @@ static enum err put_version(struct call *call, const struct integration *integra
 	version.note = take_text(call, FIELD_NOTE);
 	version.issuer_ref = take_text(call, FIELD_ISSUER_REF);
 	err = seal_value(call, integration, &version, value);
-	if (err == OK && replaced != 0)
-		err = store_version_set_state(
-			store, integration->id, version.key, replaced, VERSION_DRAINING, call->now_ms);
 	if (err == OK)
-		err = store_version_insert(store, &version);
+		err = store_new(call, integration, &version, replaced);
 	if (err != OK)
 		return err;
 	call->record.version = version.version;

@@ -130,6 +130,9 @@ static enum err end_version(
 	if (err == OK)
 		err = store_version_shred(call->core->store, integration->id, call->record.key,
 			version->version, call->now_ms); /* P10 */
+	if (err == OK)
+		err = secrets_note_state(call, integration, version->version,
+			secrets_state_word(version->state), secrets_state_word(VERSION_REVOKED));
 	if (err == OK && version->state == VERSION_CURRENT)
 		err = watches_note(call, integration, version->version, VERSION_REVOKED);
 	return err == OK ? holders_forget_revoked(call, integration) : err;

@@ -65,6 +65,16 @@ enum err secrets_check_room(
 
 const char *secrets_state_word(enum version_state state);
 
+/* A version of the key in record.key that was in one state is in another from now on; shredding it is the caller's (P10). */
+enum err secrets_note_state(struct call *call, const struct integration *integration, uint64_t version,
+	const char *old, const char *new);
+enum err secrets_set_state(struct call *call, const struct integration *integration, uint64_t version,
+	enum version_state old, enum version_state new);
+
+/* History of a text of the secret (version 0) or of a version; nothing when it is as it was. */
+enum err secrets_note_text(struct call *call, const struct integration *integration, uint64_t version,
+	enum field field, const char *old, const char *new);
+
 /* Members key, version and state of a result. */
 void secrets_write_state(struct call *call, const char *key, uint64_t version, enum version_state state);
 
@@ -91,6 +101,11 @@ void uses_write(struct json_writer *w, struct use use);
 /* The highest version of the key that was ever fetched, also of a key that was removed since. */
 enum err uses_newest(struct call *call, const unsigned char integration_id[STORE_ID_BYTES], const char *key,
 	uint64_t *newest_out);
+
+/* ---- secret_record.c ---- */
+
+/* The secret's own row: made at the first put, its texts replaced by those that the request gives; its number of versions grows by one. */
+enum err secrets_put_row(struct call *call, const struct integration *integration, struct secret_row *secret);
 
 /* ---- secret_tests.c ---- */
 

@@ -22,8 +22,6 @@ static enum err write_change(struct call *call, const struct version_facts *targ
 static enum err make_current(
 	struct call *call, const struct integration *integration, const struct version_facts *target)
 {
-	struct store *store = call->core->store;
-	const char *key = call->record.key;
 	uint64_t replaced = 0;
 
 	call->record.version = target->version;
@@ -33,11 +31,9 @@ static enum err make_current(
 	enum err err = secrets_check_room(call, integration, target->value_bytes, &replaced);
 
 	if (err == OK && replaced != 0)
-		err = store_version_set_state(
-			store, integration->id, key, replaced, VERSION_DRAINING, call->now_ms);
+		err = secrets_set_state(call, integration, replaced, VERSION_CURRENT, VERSION_DRAINING);
 	if (err == OK)
-		err = store_version_set_state(
-			store, integration->id, key, target->version, VERSION_CURRENT, call->now_ms);
+		err = secrets_set_state(call, integration, target->version, target->state, VERSION_CURRENT);
 	if (err != OK)
 		return err;
 	err = watches_note(call, integration, target->version, VERSION_CURRENT);

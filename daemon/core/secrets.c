@@ -75,6 +75,45 @@ const char *secrets_state_word(enum version_state state)
 	return words[state];
 }
 
+enum err secrets_note_state(struct call *call, const struct integration *integration, uint64_t version,
+	const char *old, const char *new)
+{
+	const char *reason = call->record.detail;
+
+	return changes_note(call, &(struct store_change){.integration_id = integration->id,
+					  .key = call->record.key,
+					  .version = version,
+					  .field = "state",
+					  .old = old,
+					  .new = new,
+					  .reason = reason[0] == '\0' ? NULL : reason});
+}
+
+enum err secrets_set_state(struct call *call, const struct integration *integration, uint64_t version,
+	enum version_state old, enum version_state new)
+{
+	enum err err = store_version_set_state(
+		call->core->store, integration->id, call->record.key, version, new, call->now_ms);
+
+	return err == OK ? secrets_note_state(call, integration, version, secrets_state_word(old),
+				   secrets_state_word(new))
+			 : err;
+}
+
+enum err secrets_note_text(struct call *call, const struct integration *integration, uint64_t version,
+	enum field field, const char *old, const char *new)
+{
+	struct store_change change = {.integration_id = integration->id,
+		.key = call->record.key,
+		.version = version,
+		.field = field_info(field)->wire,
+		.old = old,
+		.new = new};
+	bool is_same = old == NULL || new == NULL ? old == new : strcmp(old, new) == 0;
+
+	return is_same ? OK : changes_note(call, &change);
+}
+
 void secrets_write_state(struct call *call, const char *key, uint64_t version, enum version_state state)
 {
 	json_put_string(&call->w, "key", key);
@@ -222,6 +261,8 @@ enum err handle_secret_remove(struct call *call)
 			call, ERR_CONFLICT, "not all versions are revoked", "revoke all its versions first");
 	if (err == OK)
 		err = store_secret_remove(call->core->store, integration.id, secret.row.key);
+	if (err == OK)
+		err = secrets_note_state(call, &integration, 0, NULL, "removed");
 	if (err != OK)
 		return err;
 	json_begin_object(&call->w);

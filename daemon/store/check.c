@@ -73,6 +73,18 @@ static enum err check_tests(struct store *store)
 	return store_test_each(store, on_test, NULL);
 }
 
+static enum err on_change(void *arg, const struct store_change *change)
+{
+	(void)arg;
+	(void)change;
+	return OK;
+}
+
+static enum err check_changes(struct store *store)
+{
+	return store_change_each(store, on_change, NULL);
+}
+
 static enum err on_run(void *arg, const struct store_run *run)
 {
 	const struct store *store = arg;
@@ -130,6 +142,7 @@ enum err store_check(struct store *store, const char **reason_out)
 		{check_grants, "a grant's row is damaged"},
 		{check_versions, "a version's row is damaged"},
 		{check_tests, "the row of a test is damaged"},
+		{check_changes, "the row of a change is damaged"},
 		{check_runs, "a run's row is damaged"},
 		{check_unit_holders, "a row of holders is damaged"},
 		{check_audit, "audit records are missing or damaged"},

@@ -289,6 +289,32 @@ enum err store_test_of(struct store *store, const unsigned char integration_id[S
 enum err store_test_each(
 	struct store *store, store_test_fn *fn, void *arg); /* every one, for cofferd check */
 
+/* ---- changes ---- */
+
+/* One field of an integration or of a secret, or the state of a version: from what to what, and who did it. */
+struct store_change {
+	const unsigned char *integration_id; /* STORE_ID_BYTES of them */
+	uint64_t no; /* from 1 for each integration; insert gives it */
+	int64_t time_ms;
+	uint32_t uid;
+	bool has_approver;
+	uint32_t approved_by; /* the second person */
+	const char *key; /* of the secret; "" or NULL: of the integration */
+	uint64_t version; /* 0: not of a version */
+	const char *field;
+	const char *old; /* NULL: there was none; never a value, like the next */
+	const char *new; /* NULL: there is none any more */
+	const char *reason; /* NULL: none was given */
+};
+
+typedef enum err store_change_fn(void *arg, const struct store_change *change);
+
+enum err store_change_insert(struct store *store, const struct store_change *change);
+enum err store_change_of(struct store *store, const unsigned char integration_id[STORE_ID_BYTES],
+	size_t limit, store_change_fn *fn, void *arg); /* newest first */
+enum err store_change_each(
+	struct store *store, store_change_fn *fn, void *arg); /* every one, for cofferd check */
+
 /* ---- runs and use ---- */
 
 struct store_run_version {
