@@ -1,6 +1,6 @@
 /*
  * cofferd init: makes the root key, the store and its first rows, durably, or takes back all that it made.
- * The recovery key is said once and kept nowhere (P1).
+ * A recovery key that is made here is said once and kept nowhere (P1); with recipients none is made.
  */
 #include "setup.h"
 
@@ -52,13 +52,26 @@ static void on_commit(void *arg, enum err err)
 	*(enum err *)arg = err;
 }
 
+static enum err put_boxes(
+	struct store *store, const struct root_key *root, const struct setup_recipients *recipients)
+{
+	unsigned char box[RECOVERY_BOX_BYTES] = {0};
+	enum err err = OK;
+
+	for (size_t i = 0; err == OK && i < recipients->count; i++) {
+		err = recovery_seal(root, &recipients->key[i], box);
+		if (err == OK)
+			err = store_recovery_put(
+				store, recipients->key[i].fingerprint, (struct store_blob){box, sizeof(box)});
+	}
+	return err;
+}
+
 /* Everything a vault needs, in one transaction. */
 static enum err fill_store(
-	struct store *store, const struct root_key *root, char secret_text[RECOVERY_TEXT_BYTES])
+	struct store *store, const struct root_key *root, const struct setup_recipients *recipients)
 {
 	struct store_state state = {.created_ms = clock_wall_ms()};
-	unsigned char box[RECOVERY_BOX_BYTES] = {0};
-	char fingerprint[RECOVERY_FINGERPRINT_BYTES] = "";
 	struct keys *keys = NULL;
 
 	random_bytes(state.vault_id, sizeof(state.vault_id));
@@ -67,15 +80,13 @@ static enum err fill_store(
 	enum err err = keys_generate(state.vault_id, &keys);
 
 	if (err == OK)
-		err = recovery_generate(root, box, fingerprint, secret_text);
-	if (err == OK)
 		err = store_begin(store);
 	if (err == OK)
 		err = store_state_init(store, &state);
 	if (err == OK)
 		err = put_keyring(store, keys, root);
 	if (err == OK)
-		err = store_recovery_put(store, fingerprint, (struct store_blob){box, sizeof(box)});
+		err = put_boxes(store, root, recipients);
 	if (err == OK)
 		err = put_first_record(store);
 	keys_free(keys);
@@ -88,34 +99,23 @@ static enum err fill_store(
 	return err;
 }
 
-/* Not through stdio, which would keep a copy. */
-static bool write_line(const char *text)
-{
-	size_t len = strlen(text);
-
-	while (len > 0) {
-		ssize_t n = write(STDOUT_FILENO, text, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return false;
-		text += n;
-		len -= (size_t)n;
-	}
-	return write(STDOUT_FILENO, "\n", 1) == 1;
-}
-
 /* False when not all of it could be said: nobody would ever see this recovery key again. */
-static bool print_made(const struct config *config, const char *secret_text)
+static bool print_made(
+	const struct config *config, const struct setup_recipients *recipients, const char *secret_text)
 {
 	printf("Made the vault in %s\n", config->state_dir);
 	if (config->root_key_source == ROOT_KEY_FILE)
 		printf("Made its root key %s (keep it off the backups of the vault)\n",
 			config->root_key_path);
+	if (secret_text == NULL) {
+		for (size_t i = 0; i < recipients->count; i++)
+			printf("Sealed the root key for the recovery key with the fingerprint %s\n",
+				recipients->key[i].fingerprint);
+		return fflush(stdout) == 0 && !ferror(stdout);
+	}
 	printf("\nThe recovery key, shown this once.  Write it down and lock it away from this host;\n"
 	       "with it, cofferd recover makes the root key anew:\n\n  ");
-	return fflush(stdout) == 0 && !ferror(stdout) && write_line(secret_text);
+	return fflush(stdout) == 0 && !ferror(stdout) && setup_write_line(secret_text);
 }
 
 /* The key exists before the store, so that no store is ever without one; a failed init takes its own key back. */
@@ -196,15 +196,15 @@ static enum err check_room(const struct config *config, const char **reason_out)
 	return config->root_key_source == ROOT_KEY_FILE ? rootkey_check_absent(config, reason_out) : OK;
 }
 
-static enum err make_store(const struct config *config, const struct root_key *root, struct made *made,
-	char secret_text[RECOVERY_TEXT_BYTES], const char **reason_out)
+static enum err make_store(const struct config *config, const struct root_key *root,
+	const struct setup_recipients *recipients, struct made *made, const char **reason_out)
 {
 	struct store *store = NULL;
 	enum err err = store_create(config->state_dir, &store, reason_out);
 
 	if (err == OK) {
 		made->is_store = true;
-		err = fill_store(store, root, secret_text);
+		err = fill_store(store, root, recipients);
 		store_close(store);
 	}
 	if (err != OK)
@@ -212,31 +212,50 @@ static enum err make_store(const struct config *config, const struct root_key *r
 	return err;
 }
 
-int setup_init(const struct config *config)
+/* secret_text: of the one recipient that was made here; NULL: all were given. */
+static int make(
+	const struct config *config, const struct setup_recipients *recipients, const char *secret_text)
 {
 	__attribute__((cleanup(setup_free_root_key))) struct root_key *root = NULL;
-	LOCKED_AUTO text = {0};
 	struct made made = {0};
 	const char *reason = NULL;
-	enum err err = check_room(config, &reason);
+	enum err err = make_state_dir(config, &made.is_directory, &reason);
 
-	if (err == OK)
-		err = locked_map(RECOVERY_TEXT_BYTES, config->allow_swap, &text);
-	if (err == OK)
-		err = make_state_dir(config, &made.is_directory, &reason);
 	if (err == OK)
 		err = make_root_key(config, &root, &made.is_key, &reason);
 	if (err == OK)
 		reason = NULL;
 	if (err == OK)
-		err = make_store(config, root, &made, (char *)text.bytes, &reason);
-	if (err == OK && !print_made(config, (const char *)text.bytes)) {
+		err = make_store(config, root, recipients, &made, &reason);
+	if (err == OK && !print_made(config, recipients, secret_text)) {
 		err = ERR_STORAGE;
-		reason = "the recovery key could not be printed, so nothing was made";
+		reason = "what was made could not be told, so it was taken back";
 	}
 	if (err != OK) {
 		remove_made(config, &made);
 		return setup_fail(err, reason);
 	}
 	return 0;
+}
+
+int setup_init(const struct config *config)
+{
+	struct setup_recipients recipients = {.count = 1};
+	LOCKED_AUTO text = {0};
+	const char *reason = NULL;
+	enum err err = check_room(config, &reason);
+
+	if (err == OK)
+		err = locked_map(RECOVERY_TEXT_BYTES, config->allow_swap, &text);
+	if (err == OK)
+		err = recovery_generate(&recipients.key[0], (char *)text.bytes);
+	return err == OK ? make(config, &recipients, (const char *)text.bytes) : setup_fail(err, reason);
+}
+
+int setup_init_for(const struct config *config, const struct setup_recipients *recipients)
+{
+	const char *reason = NULL;
+	enum err err = check_room(config, &reason);
+
+	return err == OK ? make(config, recipients, NULL) : setup_fail(err, reason);
 }

@@ -24,6 +24,7 @@ enum { TICK_MS = 1000 };
 
 struct daemon {
 	char config_path[CONFIG_PATH_BYTES];
+	struct setup_recipients recipients; /* for init */
 	struct config *config; /* of the start, but for its rules and limits, which a reload changes */
 	struct roles roles;
 	struct core *core;
@@ -290,9 +291,13 @@ static void print_help(void)
 {
 	printf("Usage: cofferd [--config FILE | --user] [COMMAND]\n\n"
 	       "Without a command: serve the vault in the foreground.\n\n"
-	       "  init      make the vault, and for root_key = file: its key; prints the recovery key once\n"
-	       "  check     read a stopped vault from end to end\n"
-	       "  recover   read a recovery key from standard input and make the root key file anew\n\n"
+	       "  init          make the vault, and for root_key = file: its key; prints the recovery key "
+	       "once\n"
+	       "  check         read a stopped vault from end to end\n"
+	       "  recover       read a recovery key from standard input and make the root key file anew\n"
+	       "  recovery-key  make a recovery key and its recipient, anywhere; prints both once\n\n"
+	       "  --recovery-recipient KEY   with init: make no recovery key, use this recipient's\n"
+	       "                             (up to 8 times); nothing secret is printed\n"
 	       "  --config FILE   default: /etc/coffer/cofferd.conf\n"
 	       "  --user          the configuration in XDG_CONFIG_HOME\n"
 	       "  --help, --version\n");
@@ -306,6 +311,8 @@ static int usage_error(const char *what)
 
 static int run_command(const char *word, struct daemon *daemon)
 {
+	if (daemon->recipients.count > 0)
+		return setup_init_for(daemon->config, &daemon->recipients);
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
 		if (strcmp(word, commands[i].word) == 0)
 			return commands[i].run(daemon->config);
@@ -326,40 +333,88 @@ static int load_and_run(struct daemon *daemon, const char *word)
 	return exit_code;
 }
 
-int main(int argc, char **argv)
+struct words {
+	const char *config_path;
+	bool is_user;
+	const char
+		*recipients[SETUP_RECIPIENTS_MAX + 1]; /* one too many is for setup_add_recipient to refuse */
+	size_t recipient_count;
+	const char *command; /* NULL: serve */
+};
+
+static void add_recipient(struct words *words, const char *text)
+{
+	if (words->recipient_count < sizeof(words->recipients) / sizeof(words->recipients[0]))
+		words->recipients[words->recipient_count++] = text;
+}
+
+/* False: nothing is left to do, and exit_code is the exit status. */
+static bool read_words(int argc, char **argv, struct words *words, int *exit_code)
 {
 	static const struct option options[] = {{"config", required_argument, NULL, 'c'},
-		{"user", no_argument, NULL, 'u'}, {"help", no_argument, NULL, 'h'},
-		{"version", no_argument, NULL, 'V'}, {0}};
-	static struct daemon daemon;
-	const char *config_path = NULL;
-	bool is_user = false;
+		{"recovery-recipient", required_argument, NULL, 'r'}, {"user", no_argument, NULL, 'u'},
+		{"help", no_argument, NULL, 'h'}, {"version", no_argument, NULL, 'V'}, {0}};
 
 	for (int option = 0; (option = getopt_long(argc, argv, "c:", options, NULL)) != -1;) {
 		if (option == 'c')
-			config_path = optarg;
+			words->config_path = optarg;
+		else if (option == 'r')
+			add_recipient(words, optarg);
 		else if (option == 'u')
-			is_user = true;
+			words->is_user = true;
 		else if (option == 'h')
-			return print_help(), 0;
+			return print_help(), *exit_code = 0, false;
 		else if (option == 'V')
-			return puts("cofferd " COFFER_VERSION), 0;
+			return puts("cofferd " COFFER_VERSION), *exit_code = 0, false;
 		else
-			return usage_error("unknown option");
+			return *exit_code = usage_error("unknown option"), false;
 	}
+	words->command = argc > optind ? argv[optind] : NULL;
 	if (argc - optind > 1)
-		return usage_error("too many arguments");
+		return *exit_code = usage_error("too many arguments"), false;
+	if (words->recipient_count > 0 && (words->command == NULL || strcmp(words->command, "init") != 0))
+		return *exit_code = usage_error("--recovery-recipient goes with init"), false;
+	if (words->command != NULL && fcntl(STDOUT_FILENO, F_GETFD) < 0)
+		return *exit_code = usage_error(
+			       "standard output is closed, and this command says what must not be lost"),
+		       false;
+	return true;
+}
 
-	if (argc > optind && fcntl(STDOUT_FILENO, F_GETFD) < 0)
-		return usage_error("standard output is closed, and this command says what must not be lost");
+/* Before the configuration is read, so before anything is made. */
+static enum err take_recipients(const struct words *words, struct daemon *daemon, const char **reason_out)
+{
+	enum err err = OK;
 
-	int listen_count = service_listen_count();
+	for (size_t i = 0; err == OK && i < words->recipient_count; i++)
+		err = setup_add_recipient(&daemon->recipients, words->recipients[i], reason_out);
+	return err;
+}
 
-	if (harden_process(listen_count) != OK || crypto_start() != OK)
+static int start_process(const struct words *words, struct daemon *daemon)
+{
+	const char *reason = NULL;
+	enum err err = OK;
+
+	if (harden_process(service_listen_count()) != OK || crypto_start() != OK)
 		return complain(ERR_INTERNAL, "the process cannot be hardened");
-	if (config_path == NULL && config_default_path(is_user, daemon.config_path) != OK)
+	if (words->command != NULL && strcmp(words->command, "recovery-key") == 0)
+		return setup_recovery_key();
+	err = take_recipients(words, daemon, &reason);
+	if (err != OK)
+		return complain(err, reason);
+	if (words->config_path == NULL && config_default_path(words->is_user, daemon->config_path) != OK)
 		return complain(ERR_CONFIG, "no default configuration path: give --config");
-	if (config_path != NULL)
-		snprintf(daemon.config_path, sizeof(daemon.config_path), "%s", config_path);
-	return load_and_run(&daemon, argc > optind ? argv[optind] : NULL);
+	if (words->config_path != NULL)
+		snprintf(daemon->config_path, sizeof(daemon->config_path), "%s", words->config_path);
+	return load_and_run(daemon, words->command);
+}
+
+int main(int argc, char **argv)
+{
+	static struct daemon daemon;
+	struct words words = {0};
+	int exit_code = 0;
+
+	return read_words(argc, argv, &words, &exit_code) ? start_process(&words, &daemon) : exit_code;
 }

@@ -5,6 +5,8 @@
 #ifndef COFFER_DAEMON_SETUP_H
 #define COFFER_DAEMON_SETUP_H
 
+#include <stdbool.h>
+
 #include "config.h"
 #include "keys.h"
 #include "store.h"
@@ -13,14 +15,30 @@
 enum err setup_open(const struct config *config, struct store **store_out, struct keys **keys_out,
 	const char **reason_out);
 
+/* Whom a new vault's root key is sealed to. */
+enum { SETUP_RECIPIENTS_MAX = 8 };
+
+struct setup_recipients {
+	struct recovery_recipient key[SETUP_RECIPIENTS_MAX];
+	size_t count;
+};
+
+/* One more, from its text.  ERR_BAD_VALUE: no such text, or there already.  ERR_TOO_LARGE: too many. */
+enum err setup_add_recipient(struct setup_recipients *recipients, const char *text, const char **reason_out);
+
 /* Exit codes.  Errors go to standard error. */
-int setup_init(const struct config *config);
+int setup_init(const struct config *config); /* with a recovery key of its own, which it prints */
+int setup_init_for(const struct config *config, const struct setup_recipients *recipients);
+int setup_recovery_key(void); /* needs no vault and no configuration */
 int setup_check(const struct config *config);
 int setup_recover(const struct config *config);
 
 /* ---- shared by those ---- */
 
 void setup_free_root_key(struct root_key **key); /* for __attribute__((cleanup)) */
+
+/* A line of text that must not be copied, on standard output; false: not all of it. */
+bool setup_write_line(const char *text);
 
 /* Says why and gives the exit code. */
 int setup_fail(enum err err, const char *reason);

@@ -144,6 +144,39 @@ static int run(int command(const struct config *), const char *input)
 	return code;
 }
 
+/* For init: run takes commands that have the configuration alone. */
+static struct setup_recipients recipients;
+
+static int init_for_recipients(const struct config *for_config)
+{
+	return setup_init_for(for_config, &recipients);
+}
+
+static int make_recovery_key(const struct config *nothing)
+{
+	(void)nothing;
+	return setup_recovery_key();
+}
+
+static void take_word(const char *text, const char *head, char out[RECOVERY_TEXT_BYTES])
+{
+	const char *word = strstr(text, head);
+
+	ck_assert_ptr_nonnull(word);
+	snprintf(out, RECOVERY_TEXT_BYTES, "%.*s", (int)strcspn(word, "\n"), word);
+}
+
+/* A pair as it is printed. */
+static void new_pair(char recipient[RECOVERY_TEXT_BYTES], char secret[RECOVERY_TEXT_BYTES])
+{
+	char text[2048] = "";
+
+	ck_assert_int_eq(run(make_recovery_key, ""), EXIT_OK);
+	read_file("out", text, sizeof(text));
+	take_word(text, "coffer-recipient-1-", recipient);
+	take_word(text, "coffer-recovery-1-", secret);
+}
+
 /* Makes the vault; its recovery key, as it was printed. */
 static void init(char recovery[RECOVERY_TEXT_BYTES])
 {
@@ -477,6 +510,96 @@ START_TEST(init_makes_a_vault_that_opens_and_is_whole)
 	ck_assert_int_eq(stat(in_dir("state/coffer.db"), &st), 0);
 	ck_assert_uint_eq(st.st_mode & 07777, 0600);
 	ck_assert_int_eq(run(setup_check, ""), EXIT_OK);
+	end();
+}
+END_TEST
+
+/* ---- init for recovery keys that were made elsewhere ---- */
+
+static void check_recipient_refused(const char *text, enum err wanted, const char *part)
+{
+	size_t count = recipients.count;
+	const char *reason = NULL;
+
+	ck_assert_int_eq((int)setup_add_recipient(&recipients, text, &reason), (int)wanted);
+	ck_assert_uint_eq(recipients.count, count);
+	ck_assert_msg(strstr(reason, part) != NULL, "%s", reason);
+}
+
+START_TEST(recipients_are_refused_by_name_and_without_repeating_them)
+{
+	char recipient[RECOVERY_TEXT_BYTES] = "", secret[RECOVERY_TEXT_BYTES] = "";
+	const char *reason = NULL;
+
+	start();
+	recipients = (struct setup_recipients){0};
+	check_recipient_refused("", ERR_BAD_VALUE, "cofferd recovery-key");
+	check_recipient_refused("coffer-recipient-1-00-00", ERR_BAD_VALUE, "or not all of it");
+	new_pair(recipient, secret);
+	check_recipient_refused(secret, ERR_BAD_VALUE, "secret: it is in the shell's history now");
+	ck_assert_int_eq((int)setup_add_recipient(&recipients, secret, &reason), (int)ERR_BAD_VALUE);
+	ck_assert_ptr_null(strstr(reason, secret + strlen("coffer-recovery-1-")));
+	ck_assert_int_eq((int)setup_add_recipient(&recipients, recipient, &reason), (int)OK);
+	check_recipient_refused(recipient, ERR_BAD_VALUE, "the same recipient twice");
+	while (recipients.count < SETUP_RECIPIENTS_MAX) {
+		new_pair(recipient, secret);
+		ck_assert_int_eq((int)setup_add_recipient(&recipients, recipient, &reason), (int)OK);
+	}
+	new_pair(recipient, secret);
+	check_recipient_refused(recipient, ERR_TOO_LARGE, "at most 8");
+	end();
+}
+END_TEST
+
+START_TEST(init_for_recipients_leaves_a_vault_that_exists_as_it_is)
+{
+	char recipient[RECOVERY_TEXT_BYTES] = "", secret[RECOVERY_TEXT_BYTES] = "", key[256] = "",
+	     key_after[256] = "";
+	const char *reason = NULL;
+
+	start();
+	recipients = (struct setup_recipients){0};
+	new_pair(recipient, secret);
+	ck_assert_int_eq((int)setup_add_recipient(&recipients, recipient, &reason), (int)OK);
+	ck_assert_int_eq(run(init_for_recipients, ""), EXIT_OK);
+	read_file("key", key, sizeof(key));
+	ck_assert_int_eq(run(init_for_recipients, ""), EXIT_CONFIG);
+	read_file("key", key_after, sizeof(key_after));
+	ck_assert_str_eq(key, key_after);
+	end();
+}
+END_TEST
+
+/* P1: nothing that opens anything is on this host but the root key's own file. */
+START_TEST(each_recipient_recovers_and_init_says_nothing_secret)
+{
+	char recipient[RECOVERY_TEXT_BYTES] = "", secret[3][RECOVERY_TEXT_BYTES] = {""};
+	char text[2048] = "", before[256] = "", after[256] = "";
+	const char *reason = NULL;
+
+	start();
+	recipients = (struct setup_recipients){0};
+	for (int i = 0; i < 2; i++) {
+		new_pair(recipient, secret[i]);
+		ck_assert_int_eq((int)setup_add_recipient(&recipients, recipient, &reason), (int)OK);
+	}
+	new_pair(recipient, secret[2]);
+	ck_assert_int_eq(run(init_for_recipients, ""), EXIT_OK);
+	read_file("out", text, sizeof(text));
+	ck_assert_ptr_null(strstr(text, "coffer-recovery-1-"));
+	for (int i = 0; i < 2; i++)
+		ck_assert_ptr_nonnull(strstr(text, recipients.key[i].fingerprint));
+	fill_vault();
+	read_file("key", before, sizeof(before));
+	ck_assert_int_eq(unlink(in_dir("key")), 0);
+	ck_assert_int_eq(run(setup_recover, secret[2]), EXIT_DENIED);
+	for (int i = 0; i < 2; i++) {
+		ck_assert_int_eq(run(setup_recover, secret[i]), EXIT_OK);
+		read_file("key", after, sizeof(after));
+		ck_assert_str_eq(before, after);
+		ck_assert_int_eq(run(setup_check, ""), EXIT_OK);
+		ck_assert_int_eq(unlink(in_dir("key")), 0);
+	}
 	end();
 }
 END_TEST
@@ -849,12 +972,15 @@ UNIT_MAIN("setup", init_leaves_a_vault_that_exists_as_it_is, init_leaves_any_fil
 	init_takes_its_own_directory_back_when_the_root_key_cannot_be_made, init_makes_no_parent_directories,
 	init_with_a_credential_needs_the_credential, init_that_cannot_print_the_recovery_key_makes_nothing,
 	init_syncs_the_directories_that_hold_what_it_made, init_makes_a_vault_that_opens_and_is_whole,
-	open_without_a_vault_says_how_to_make_one, open_names_the_path_that_the_reason_is_about,
-	open_with_the_wrong_root_key_says_so, open_refuses_a_root_key_that_others_may_read_or_change,
-	open_refuses_a_root_key_of_another_user, open_refuses_what_is_no_root_key,
-	open_without_its_credential_names_the_setting, open_refuses_a_vault_that_others_may_reach,
-	open_tells_a_damaged_keyring_from_a_wrong_key, open_refuses_a_vault_that_is_open,
-	check_finds_each_kind_of_damage, check_says_what_it_has_read, check_needs_the_root_key,
-	recover_refuses_what_is_no_recovery_key, recover_refuses_the_recovery_key_of_another_vault,
-	recover_leaves_a_root_key_that_exists_as_it_is, recover_makes_the_same_root_key_anew,
-	names_that_do_not_exist_here_give_no_role, users_and_groups_become_numbers)
+	recipients_are_refused_by_name_and_without_repeating_them,
+	init_for_recipients_leaves_a_vault_that_exists_as_it_is,
+	each_recipient_recovers_and_init_says_nothing_secret, open_without_a_vault_says_how_to_make_one,
+	open_names_the_path_that_the_reason_is_about, open_with_the_wrong_root_key_says_so,
+	open_refuses_a_root_key_that_others_may_read_or_change, open_refuses_a_root_key_of_another_user,
+	open_refuses_what_is_no_root_key, open_without_its_credential_names_the_setting,
+	open_refuses_a_vault_that_others_may_reach, open_tells_a_damaged_keyring_from_a_wrong_key,
+	open_refuses_a_vault_that_is_open, check_finds_each_kind_of_damage, check_says_what_it_has_read,
+	check_needs_the_root_key, recover_refuses_what_is_no_recovery_key,
+	recover_refuses_the_recovery_key_of_another_vault, recover_leaves_a_root_key_that_exists_as_it_is,
+	recover_makes_the_same_root_key_anew, names_that_do_not_exist_here_give_no_role,
+	users_and_groups_become_numbers)

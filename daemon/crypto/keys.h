@@ -48,12 +48,24 @@ void root_key_free(struct root_key *key); /* wipes; NULL is fine */
 
 /* ---- recovery: the root key sealed to an offline X25519 key ---- */
 
+/* To whom a root key is sealed: the public half, and the fingerprint that names it. */
+struct recovery_recipient {
+	unsigned char public_key[KEY_BYTES];
+	char fingerprint[RECOVERY_FINGERPRINT_BYTES];
+};
+
 /*
- * secret_text gets "coffer-recovery-1-", hex of the secret key, "-", hex of an 8-byte checksum: shown once,
- * wiped by the caller.  The fingerprint names the public half.
+ * A new pair.  secret_text gets "coffer-recovery-1-", hex of the secret key, "-", hex of an 8-byte checksum: shown once,
+ * wiped by the caller.
  */
-enum err recovery_generate(const struct root_key *key, unsigned char box_out[RECOVERY_BOX_BYTES],
-	char fingerprint_out[RECOVERY_FINGERPRINT_BYTES], char secret_text_out[RECOVERY_TEXT_BYTES]);
+enum err recovery_generate(
+	struct recovery_recipient *recipient_out, char secret_text_out[RECOVERY_TEXT_BYTES]);
+/* "coffer-recipient-1-", hex of the public key, "-", the fingerprint, which is its checksum, too. */
+void recovery_recipient_format(const struct recovery_recipient *recipient, char out[RECOVERY_TEXT_BYTES]);
+/* ERR_BAD_VALUE: not that text, or a key to which nothing can be sealed. */
+enum err recovery_recipient_parse(const char *text, size_t len, struct recovery_recipient *out);
+enum err recovery_seal(const struct root_key *key, const struct recovery_recipient *recipient,
+	unsigned char box_out[RECOVERY_BOX_BYTES]);
 /* ERR_BAD_VALUE: not a recovery key.  ERR_DENIED: it does not open this box. */
 enum err recovery_open(
 	const char *secret_text, size_t len, const unsigned char *box, size_t box_len, struct root_key **out);

@@ -343,6 +343,76 @@ def init_prints_the_recovery_key_once_and_keeps_it_nowhere(_):
                 assert word.encode() not in data, f"the recovery key is in {name}"
 
 
+def new_recovery_key(vault):
+    """A pair, made where there is neither vault nor configuration: the recipient and the secret key."""
+    done = subprocess.run(
+        [vault.programs["cofferd"], "recovery-key"],
+        env=vault.environment(),
+        cwd="/",
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    equal(done.returncode, 0, f"exit status of cofferd recovery-key ({done.stderr})")
+    words = done.stdout.split()
+    (recipient,) = [word for word in words if word.startswith("coffer-recipient-1-")]
+    (secret,) = [word for word in words if word.startswith("coffer-recovery-1-")]
+    return recipient, secret
+
+
+@suite.check
+def init_refuses_a_recipient_that_is_none_before_it_makes_anything(_):
+    vault = suite.vault(is_made=False)
+    recipient, secret = new_recovery_key(vault)
+    option = "--recovery-recipient"
+    spoiled = recipient[:-1] + ("0" if recipient[-1] != "0" else "1")
+    for words, status, named in (
+        ((option, ""), 65, "recovery-key"),
+        ((option, recipient[:-1]), 65, "not all of it"),
+        ((option, spoiled), 65, "not all of it"),
+        ((option, recipient.upper()), 65, "recovery-key"),
+        ((option, secret), 65, "secret"),
+        ((option, recipient, option, recipient), 65, "twice"),
+        ((option, recipient, option, secret), 65, "secret"),
+        (9 * (option, recipient), 65, "twice"),
+    ):
+        refused(vault, (status,), (named,), ("init", *words))
+        assert secret not in vault.cofferd("init", *words).stderr, "a secret key is repeated"
+    assert not os.path.exists(vault.at("root.key")), "a root key was made"
+    for command in ("check", "recover"):
+        refused(vault, (64,), ("goes with init",), (command, option, recipient))
+
+
+@suite.check
+def init_for_recipients_is_unattended_and_the_second_changes_nothing(_):
+    """P1: what is printed is no secret, and the recovery key that was made elsewhere opens the vault."""
+    vault = suite.vault(is_made=False)
+    recipient, secret = new_recovery_key(vault)
+    done = vault.cofferd("init", "--recovery-recipient", recipient)
+    equal(done.returncode, 0, f"exit status of cofferd init ({done.stderr})")
+    assert recipient.rsplit("-", 1)[1] in done.stdout, f"no fingerprint in {done.stdout!r}"
+    assert "coffer-recovery-" not in done.stdout, f"a recovery key in {done.stdout!r}"
+    refused(vault, (CONFIG,), ("left as it is",), ("init", "--recovery-recipient", recipient))
+    with open(vault.at("root.key"), "rb") as file:
+        root = file.read()
+    os.unlink(vault.at("root.key"))
+    subprocess.run(
+        [vault.programs["cofferd"], "recover", "--config", vault.config],
+        env=vault.environment(),
+        input=secret,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    with open(vault.at("root.key"), "rb") as file:
+        equal(file.read(), root, "the root key")
+    vault.start()
+    equal(vault.stop(), 0, "exit status after SIGTERM")
+
+
 # ---- the configuration ----
 
 

@@ -71,6 +71,10 @@ def define(name, data):
     print(f'#define VECTOR_{name} "{data.hex() if isinstance(data, bytes) else data}"')
 
 
+def recipient(public):
+    return f"coffer-recipient-1-{public.hex()}-{checksum('coffer/recovery-fingerprint/1', public).hex()}"
+
+
 def keys():
     vault, root = fixed("vault id", 16), fixed("root key", 32)
     root_id = derive(root, b"cofRKID1")[:8]
@@ -82,6 +86,9 @@ def keys():
     secret = fixed("recovery secret key", 32)
     public = bindings.crypto_scalarmult_base(secret)
     define("RECOVERY_TEXT", f"coffer-recovery-1-{secret.hex()}-{checksum('coffer/recovery/1', secret).hex()}")
+    define("RECIPIENT", recipient(public))
+    define("RECIPIENT_ZERO", recipient(bytes(32)))  # of low order, as is one
+    define("RECIPIENT_ONE", recipient(bytes([1]) + bytes(31)))
     define("RECOVERY_BOX", box_seal(root, public, fixed("ephemeral key", 32)))
 
     wrap = derive(root, b"cofWRAP1")
