@@ -9,6 +9,7 @@ All keys and nonces derive from names, so the output is the same every time:
 import base64
 import hashlib
 import struct
+import zlib
 
 from nacl import bindings
 
@@ -134,9 +135,26 @@ def commands():
         define(f"COMMAND_{name}", digest)
 
 
+def token_text(number, secret):
+    digits, value = "0123456789abcdefghjkmnpqrstvwxyz", int.from_bytes(secret, "big") << 4
+    body = f"coffer_{number}_" + "".join(digits[value >> 5 * (51 - i) & 31] for i in range(52))
+    return f"{body}_{zlib.crc32(body.encode()):08x}"
+
+
+def tokens():
+    vault, integration = fixed("vault id", 16), fixed("integration id", 16)
+    rows = [(1, bytes(32)), (42, fixed("token secret", 32)), (2**53 - 1, b"\xff" * 32)]
+    print("#define VECTOR_TOKENS(X) \\")
+    print(" \\\n".join(f'\tX({number}, "{secret.hex()}", "{token_text(number, secret)}")' for number, secret in rows))
+    define("TOKEN_SECRET", fixed("token secret", 32))
+    content = label("coffer/token/1") + vault + u64(7) + integration + u64(42) + fixed("token secret", 32)
+    define("VERIFIER", hashlib.blake2b(content, digest_size=32, key=fixed("key TOK", 32)).digest())
+
+
 print("/* Made by make_vectors.py: do not edit. */\n/* clang-format off */")
 print("#ifndef COFFER_TESTS_VECTORS_H\n#define COFFER_TESTS_VECTORS_H\n")
 values(keys())
 records()
 commands()
+tokens()
 print("\n#endif")
