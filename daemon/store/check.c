@@ -61,6 +61,18 @@ static enum err check_grants(struct store *store)
 	return store_grant_each(store, on_grant, store);
 }
 
+static enum err on_token(void *arg, const struct store_token *token)
+{
+	const struct store *store = arg;
+
+	return token->id <= store->now.tokens_made ? OK : ERR_STORAGE;
+}
+
+static enum err check_tokens(struct store *store)
+{
+	return store_token_each(store, on_token, store);
+}
+
 static enum err on_test(void *arg, const struct store_test *test)
 {
 	(void)arg;
@@ -140,6 +152,7 @@ enum err store_check(struct store *store, const char **reason_out)
 		{check_references, "a row of the store belongs to nothing"},
 		{check_integrations, "an integration's row is damaged"},
 		{check_grants, "a grant's row is damaged"},
+		{check_tokens, "a token's row is damaged"},
 		{check_versions, "a version's row is damaged"},
 		{check_tests, "the row of a test is damaged"},
 		{check_changes, "the row of a change is damaged"},

@@ -183,6 +183,44 @@ enum err store_grant_each(struct store *store, store_grant_fn *fn, void *arg);
 /* Those that could match this uid: its own and those without a user condition, by integration name. */
 enum err store_grant_for_uid(struct store *store, uint32_t uid, store_grant_fn *fn, void *arg);
 
+/* ---- access tokens ---- */
+
+struct store_token {
+	uint64_t id; /* from 1, never reused */
+	unsigned char integration_id[STORE_ID_BYTES];
+	const char *integration; /* its name; set by the store */
+	const char *name; /* of its own among the integration's tokens that are not revoked */
+	const char *description;
+	uint32_t uid; /* who alone may use it */
+	const char *user; /* as it was typed */
+	const char *unit; /* name or pattern; NULL: anywhere */
+	uint64_t epoch; /* of the key that made the verifier */
+	unsigned char verifier[STORE_HASH_BYTES]; /* zero once it is revoked */
+	int64_t expires_ms; /* 0: never */
+	int64_t created_ms;
+	uint32_t created_by;
+	int64_t last_used_ms; /* 0: never; insert does not look at it, nor at the next two */
+	int64_t revoked_ms; /* 0: it is not */
+	uint32_t revoked_by;
+};
+
+typedef enum err store_token_fn(void *arg, const struct store_token *token);
+
+uint64_t store_token_next(const struct store *store); /* the number that the next token must have */
+enum err store_token_insert(struct store *store,
+	struct store_token *token); /* ERR_CONFLICT: the name is taken; ERR_INTERNAL: not the next number */
+enum err store_token_used(struct store *store, uint64_t id, int64_t now_ms); /* ERR_NOT_FOUND */
+enum err store_token_revoke(struct store *store, const unsigned char integration_id[STORE_ID_BYTES],
+	uint64_t id, int64_t now_ms,
+	uint32_t uid); /* ERR_NOT_FOUND: no such token, or it is revoked already */
+enum err store_token_revoke_all(struct store *store, const unsigned char integration_id[STORE_ID_BYTES],
+	int64_t now_ms, uint32_t uid);
+enum err store_token_get(struct store *store, uint64_t id, store_token_fn *fn, void *arg); /* ERR_NOT_FOUND */
+enum err store_token_of(struct store *store, const unsigned char integration_id[STORE_ID_BYTES],
+	store_token_fn *fn, void *arg); /* by id */
+enum err store_token_each(
+	struct store *store, store_token_fn *fn, void *arg); /* by the integration's name, then id */
+
 /* ---- secrets and versions ---- */
 
 struct store_secret {
