@@ -8,6 +8,7 @@
 #include "base64.h"
 #include "field.h"
 #include "text.h"
+#include "token.h"
 
 enum { TEXT_BYTES_MAX = 4000 /* the largest text in fields.def */ };
 
@@ -135,6 +136,18 @@ static enum err check_opaque(const struct given *given)
 	return given->token->type == JSON_STRING ? OK : ERR_BAD_PARAMS;
 }
 
+/* Read where it lies: a token is a secret (P1), and it needs no escapes. */
+static enum err check_token(const struct given *given)
+{
+	uint64_t id = 0;
+
+	if (given->token->type != JSON_STRING)
+		return ERR_BAD_PARAMS;
+	if (given->token->has_escape)
+		return ERR_BAD_VALUE;
+	return token_read(json_raw(given->doc, given->token), given->token->len, &id, NULL);
+}
+
 static enum err check_flag(const struct given *given)
 {
 	enum json_type type = given->token->type;
@@ -218,7 +231,7 @@ static enum err check_condition_entry(const struct json_doc *doc, const struct j
 			return check_text(doc, condition + 1, &conditions[i].rule);
 	}
 	/* A condition that is not understood must never be left out: the grant would be wider than meant (P2). */
-	return json_equals(doc, condition, "token") ? ERR_UNSUPPORTED : ERR_BAD_PARAMS;
+	return json_equals(doc, condition, "token") && condition[1].type == JSON_TRUE ? OK : ERR_BAD_PARAMS;
 }
 
 static enum err check_lines(const struct given *given)
@@ -278,6 +291,7 @@ static const struct {
 	[FIELD_TYPE_RUN] = {check_string, text_is_run, ERR_BAD_PARAMS, ERR_BAD_PARAMS},
 	[FIELD_TYPE_MAP] = {.check = check_map},
 	[FIELD_TYPE_RULE] = {.check = check_rule},
+	[FIELD_TYPE_TOKEN] = {.check = check_token},
 };
 
 /* What every integration must say about itself is never empty. */

@@ -277,7 +277,43 @@ START_TEST(policy_agrees_with_a_plain_model)
 }
 END_TEST
 
-UNIT_MAIN("policy", policy_refuses_a_rule_without_conditions, policy_refuses_overflow_ids_everywhere,
+START_TEST(policy_refuses_a_token_of_another_user_unit_or_time)
+{
+	static const struct principal app = {.uid = 1000, .unit = "etl.service"};
+	static const struct principal nowhere = {.uid = 1000};
+	static const struct principal other = {.uid = 1001, .unit = "etl.service"};
+	static const struct principal nobody = {.uid = PEER_OVERFLOW_ID};
+	const struct {
+		struct token_facts token;
+		const struct principal *who;
+		const char *reason; /* NULL: it is usable at 100 */
+	} rows[] = {
+		{{.uid = 1000}, &other, "the token is for another user"},
+		{{.uid = PEER_OVERFLOW_ID}, &nobody, "the token is for another user"},
+		{{.uid = 1000, .unit = "etl.service"}, &nowhere,
+			"the token is for a unit, and the caller has no proven unit"},
+		{{.uid = 1000, .unit = "web.service"}, &app, "the token is for another unit"},
+		{{.uid = 1000, .is_revoked = true}, &app, "the token is revoked"},
+		{{.uid = 1000, .expires_ms = 100}, &app, "the token has expired"},
+		{{.uid = 1001, .is_revoked = true, .expires_ms = 1}, &app, "the token is for another user"},
+		{{.uid = 1000, .expires_ms = 101}, &app, NULL},
+		{{.uid = 1000, .unit = "etl.service"}, &app, NULL},
+		{{.uid = 1000}, &nowhere, NULL},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const char *reason = NULL;
+		bool is_usable = policy_token_is_usable(&rows[i].token, rows[i].who, 100, &reason);
+
+		ck_assert_msg(is_usable == (rows[i].reason == NULL), "row %zu", i);
+		if (!is_usable)
+			ck_assert_str_eq(reason, rows[i].reason);
+	}
+}
+END_TEST
+
+UNIT_MAIN("policy", policy_refuses_a_token_of_another_user_unit_or_time,
+	policy_refuses_a_rule_without_conditions, policy_refuses_overflow_ids_everywhere,
 	policy_refuses_a_unit_rule_without_a_proven_unit, policy_never_gives_values_to_a_role,
 	policy_refuses_rights_that_do_not_exist, policy_says_that_a_unit_is_not_proven,
 	policy_says_which_condition_failed, policy_rights_follow_the_truth_table,

@@ -440,8 +440,10 @@ START_TEST(request_refuses_rules_that_match_everybody_or_are_not_understood)
 		{"{\"unit\":\"*\"}", ERR_BAD_VALUE},
 		{"{\"unit\":\"*.service\"}", ERR_BAD_VALUE},
 		{"{\"unit\":\"\"}", ERR_BAD_VALUE},
-		{"{\"token\":\"x\"}", ERR_UNSUPPORTED},
-		{"{\"user\":\"etl\",\"token\":\"x\"}", ERR_UNSUPPORTED},
+		{"{\"token\":\"x\"}", ERR_BAD_PARAMS},
+		{"{\"user\":\"etl\",\"token\":\"true\"}", ERR_BAD_PARAMS},
+		{"{\"user\":\"etl\",\"token\":false}", ERR_BAD_PARAMS},
+		{"{\"user\":\"etl\",\"token\":1}", ERR_BAD_PARAMS},
 		{"{\"user\":\"a\",\"group\":\"b\",\"unit\":\"c.service\",\"d\":\"e\",\"f\":\"g\"}",
 			ERR_TOO_LARGE},
 	};

@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "err.h"
@@ -23,6 +24,8 @@ struct principal {
 	int pidfd; /* of the process that connected, or -1; owned */
 	bool is_pid_proven; /* the pidfd is that process without doubt: SO_PEERPIDFD, or peer_prove */
 	char unit[UNIT_BYTES_MAX + 1]; /* system unit, "" when there is none or it is not proven */
+	uint64_t
+		token_id; /* of the token that this connection has shown, or 0; whether it is still good is asked at each use */
 	const char *unit_reason; /* why there is no unit; a constant, for whoami and the audit record */
 };
 

@@ -102,3 +102,23 @@ bool policy_grant_matches(const struct grant_rule *rule, enum grant_use use,
 		*reason_out = reason;
 	return reason == NULL;
 }
+
+bool policy_token_is_usable(const struct token_facts *token, const struct principal *principal,
+	int64_t now_ms, const char **reason_out)
+{
+	const char *reason = NULL;
+
+	if (!is_real_uid(principal->uid) || token->uid != principal->uid)
+		reason = "the token is for another user"; /* P2 */
+	else if (token->unit != NULL && principal->unit[0] == '\0')
+		reason = "the token is for a unit, and the caller has no proven unit";
+	else if (token->unit != NULL && !text_unit_matches(token->unit, principal->unit))
+		reason = "the token is for another unit";
+	else if (token->is_revoked)
+		reason = "the token is revoked";
+	else if (token->expires_ms != 0 && token->expires_ms <= now_ms)
+		reason = "the token has expired";
+	if (reason != NULL)
+		*reason_out = reason;
+	return reason == NULL;
+}

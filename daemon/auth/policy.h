@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "peer.h"
 #include "request.h"
@@ -40,11 +41,23 @@ struct grant_rule {
 	bool is_staged_only; /* not for current values */
 };
 
+/* A stored token, as far as the decision needs it. */
+struct token_facts {
+	uid_t uid;
+	const char *unit; /* name or pattern; NULL: anywhere */
+	int64_t expires_ms; /* 0: never */
+	bool is_revoked;
+};
+
 /* What is asked for under a grant. */
 enum grant_use { GRANT_CURRENT, GRANT_STAGED };
 
 /* All conditions must hold, and there must be at least one.  reason_out: which one failed, a constant. */
 bool policy_grant_matches(const struct grant_rule *rule, enum grant_use use,
 	const struct principal *principal, const char **reason_out);
+
+/* May this principal use this token now?  Asked when it is shown, and again at every use.  reason_out: why not, a constant. */
+bool policy_token_is_usable(const struct token_facts *token, const struct principal *principal,
+	int64_t now_ms, const char **reason_out);
 
 #endif

@@ -21,7 +21,7 @@ static enum err on_grant(void *arg, const struct store_grant *grant)
 {
 	struct matching *matching = arg;
 
-	if (!grants_match(grant, matching->use, matching->call->who, &matching->reason))
+	if (!grants_match(matching->call->core, grant, matching->use, matching->call->who, &matching->reason))
 		return OK;
 	if (matching->has_match && strcmp(matching->name, grant->integration) != 0)
 		matching->has_several = true;

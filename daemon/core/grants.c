@@ -12,8 +12,8 @@
 
 enum { GRANTS_PER_INTEGRATION = 64, OVERFLOW_ID = 65534, CONDITION_BYTES = 256 };
 
-bool grants_match(const struct store_grant *grant, enum grant_use use, const struct principal *who,
-	const char **reason_out)
+bool grants_match(struct core *core, const struct store_grant *grant, enum grant_use use,
+	const struct principal *who, const char **reason_out)
 {
 	struct grant_rule rule = {.has_uid = grant->has_uid,
 		.uid = grant->uid,
@@ -22,7 +22,9 @@ bool grants_match(const struct store_grant *grant, enum grant_use use, const str
 		.unit = grant->unit,
 		.is_staged_only = grant->is_staged_only};
 
-	return policy_grant_matches(&rule, use, who, reason_out);
+	/* P2: a token is asked for last, so that nobody else's request ever touches its row. */
+	return policy_grant_matches(&rule, use, who, reason_out) &&
+	       (!grant->needs_token || tokens_allow(core, grant->integration_id, who, reason_out));
 }
 
 /* ---- writing ---- */
@@ -46,6 +48,8 @@ static void write_grant(struct json_writer *w, const struct store_grant *grant)
 	}
 	if (grant->unit != NULL)
 		json_put_string(w, "unit", grant->unit);
+	if (grant->needs_token)
+		json_put_bool(w, "token", true);
 	json_end_object(w);
 	json_put_bool(w, "staged_only", grant->is_staged_only);
 	json_put_time(w, "created_at", grant->created_ms);
@@ -136,6 +140,19 @@ static enum err take_group(struct call *call, struct store_grant *grant)
 	return OK;
 }
 
+static enum err take_token(struct call *call, struct store_grant *grant)
+{
+	grant->needs_token =
+		json_member(&call->request->doc, call->request->field[FIELD_RULE], "token") != NULL;
+	if (!grant->needs_token)
+		return OK;
+	if (!grant->has_uid && !grant->has_gid && grant->unit == NULL)
+		return call_refuse(call, ERR_BAD_VALUE, "a token alone",
+			"a token is never enough by itself: the rule needs a user, a group or a unit, too");
+	call_subject(call, "token=yes");
+	return OK;
+}
+
 struct comparing {
 	const struct store_grant *grant;
 	size_t count;
@@ -155,7 +172,8 @@ static enum err on_compared(void *arg, const struct store_grant *other)
 	comparing->count++;
 	if (grant->has_uid == other->has_uid && grant->uid == other->uid &&
 		grant->has_gid == other->has_gid && grant->gid == other->gid &&
-		texts_equal(grant->unit, other->unit) && grant->is_staged_only == other->is_staged_only)
+		texts_equal(grant->unit, other->unit) && grant->is_staged_only == other->is_staged_only &&
+		grant->needs_token == other->needs_token)
 		comparing->is_there = true;
 	return OK;
 }
@@ -193,6 +211,9 @@ enum err handle_grant_add(struct call *call)
 	grant.unit = condition(call, "unit");
 	if (grant.unit != NULL)
 		call_subject(call, "unit=%s", grant.unit);
+	err = take_token(call, &grant);
+	if (err != OK)
+		return err;
 	if (grant.is_staged_only)
 		call_subject(call, "staged_only");
 	grant.integration = integration.name;

@@ -214,9 +214,20 @@ void integration_write(struct call *call, const struct store_integration *integr
 
 /* ---- grants.c ---- */
 
-/* Does this stored grant let the caller in?  reason_out: which condition failed, a constant. */
-bool grants_match(const struct store_grant *grant, enum grant_use use, const struct principal *who,
-	const char **reason_out);
+/*
+ * Does this stored grant let the caller in?  One that needs a token reads the token's row, every time.  reason_out: which
+ * condition failed, a constant.
+ */
+bool grants_match(struct core *core, const struct store_grant *grant, enum grant_use use,
+	const struct principal *who, const char **reason_out);
+
+/* ---- tokens.c ---- */
+
+struct token_facts token_facts(const struct store_token *token); /* for the policy; points into the token */
+
+/* Has the caller's connection shown a token of this integration, and is it still good?  reason_out: why not, a constant. */
+bool tokens_allow(struct core *core, const unsigned char integration_id[STORE_ID_BYTES],
+	const struct principal *who, const char **reason_out);
 
 /* ---- grants.c, secret_list.c: their part of integration.show ---- */
 

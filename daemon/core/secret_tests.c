@@ -141,8 +141,8 @@ static enum err on_grant(void *arg, const struct store_grant *grant)
 	struct staged_grant *staged = arg;
 	const char *reason = NULL;
 
-	staged->is_granted =
-		staged->is_granted || grants_match(grant, GRANT_STAGED, staged->call->who, &reason);
+	staged->is_granted = staged->is_granted || grants_match(staged->call->core, grant, GRANT_STAGED,
+							   staged->call->who, &reason);
 	return OK;
 }
 

@@ -186,9 +186,9 @@ static enum err on_grant_of_caller(void *arg, const struct store_grant *grant)
 	if (strcmp(granted->name, grant->integration) != 0)
 		end_granted(granted);
 	snprintf(granted->name, sizeof(granted->name), "%s", grant->integration);
-	if (grants_match(grant, GRANT_CURRENT, granted->call->who, &reason))
+	if (grants_match(granted->call->core, grant, GRANT_CURRENT, granted->call->who, &reason))
 		granted->is_full = true;
-	else if (grants_match(grant, GRANT_STAGED, granted->call->who, &reason))
+	else if (grants_match(granted->call->core, grant, GRANT_STAGED, granted->call->who, &reason))
 		granted->is_tester = true;
 	return OK;
 }

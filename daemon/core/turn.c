@@ -195,13 +195,19 @@ void core_processes_ended(struct core *core)
 
 /* ---- what net asks ---- */
 
+struct knowing {
+	struct core *core;
+	const struct principal *who;
+};
+
 static enum err on_any_grant(void *arg, const struct store_grant *grant)
 {
-	const struct principal *who = arg;
+	const struct knowing *knowing = arg;
 	const char *reason = NULL;
 
-	return grants_match(grant, GRANT_STAGED, who, &reason) ? ERR_CONFLICT
-							       : OK; /* any error ends the search */
+	return grants_match(knowing->core, grant, GRANT_STAGED, knowing->who, &reason)
+		       ? ERR_CONFLICT
+		       : OK; /* any error ends the search */
 }
 
 bool core_is_known(struct core *core, const struct principal *principal)
@@ -210,8 +216,10 @@ bool core_is_known(struct core *core, const struct principal *principal)
 		return true;
 	if (core->store == NULL)
 		return false;
-	return store_grant_for_uid(core->store, principal->uid, on_any_grant, (void *)(uintptr_t)principal) ==
-	       ERR_CONFLICT;
+
+	struct knowing knowing = {.core = core, .who = principal};
+
+	return store_grant_for_uid(core->store, principal->uid, on_any_grant, &knowing) == ERR_CONFLICT;
 }
 
 bool core_is_privileged(struct core *core, const struct principal *principal)

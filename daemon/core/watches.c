@@ -125,6 +125,7 @@ void watches_take_back(struct core *core, size_t mark)
 /* ---- the right ---- */
 
 struct checking {
+	struct core *core;
 	const struct principal *who;
 	bool is_granted;
 };
@@ -134,8 +135,8 @@ static enum err on_grant(void *arg, const struct store_grant *grant)
 	struct checking *checking = arg;
 	const char *reason = NULL;
 
-	checking->is_granted =
-		checking->is_granted || grants_match(grant, GRANT_CURRENT, checking->who, &reason);
+	checking->is_granted = checking->is_granted ||
+			       grants_match(checking->core, grant, GRANT_CURRENT, checking->who, &reason);
 	return OK;
 }
 
@@ -154,7 +155,7 @@ static enum err on_integration(void *arg, const struct store_integration *integr
 /* Any doubt is no. */
 static bool may_hear(struct core *core, const struct watcher *watcher)
 {
-	struct checking checking = {.who = watcher->who};
+	struct checking checking = {.core = core, .who = watcher->who};
 	bool is_open = false;
 
 	return peer_is_alive(watcher->who) && /* P9 */
