@@ -153,7 +153,9 @@ static void set_defaults(struct core_world *world)
 	};
 #undef LIMIT
 
-	*world = (struct core_world){.dir = "/tmp/coffer-core-XXXXXX", .limits = defaults};
+	*world = (struct core_world){.dir = "/tmp/coffer-core-XXXXXX",
+		.limits = defaults,
+		.rules = {.approval_days = 7, .rotate_soon_days = 30, .unused_days = 90, .staged_days = 7}};
 	world->roles.admin = (struct role_members){.uids = admins, .uid_count = 1};
 	world->roles.operator=(struct role_members){.uids = operators, .uid_count = 1};
 	world->roles.auditor = (struct role_members){.uids = auditors, .uid_count = 1};

@@ -28,7 +28,7 @@ COMMANDS = [
     "integration add", "integration list", "integration show", "integration edit",
     "grant add", "grant list", "grant remove",
     "secret put", "secret list", "secret show", "secret test", "secret promote", "secret rollback", "secret revoke",
-    "secret remove", "rotate", "holders", "history", "alerts",
+    "secret remove", "rotate", "holders", "history", "usage", "alerts",
     "import", "audit list", "audit export", "audit verify",
 ]
 

@@ -481,6 +481,7 @@ static const char *const good[REQUEST_COUNT] = {
 	[REQUEST_HOLDER_LIST] = "{\"integration\":\"app\",\"key\":\"A\"}",
 	[REQUEST_RUN_END] = "{\"run\":\"01JD0000000000000000000000\",\"exit_status\":0}",
 	[REQUEST_RUN_LIST] = "{\"integration\":\"app\"}",
+	[REQUEST_USAGE_SHOW] = "{\"integration\":\"app\"}",
 	[REQUEST_ALERT_LIST] = "{}",
 	[REQUEST_AUDIT_LIST] = "{\"limit\":1000}",
 };

@@ -22,6 +22,7 @@
 #include "secret_test.h"
 #include "secrets.h"
 #include "session.h"
+#include "usage.h"
 #include "verify.h"
 
 static const struct command commands[] = {
@@ -217,6 +218,15 @@ static const struct command commands[] = {
 		.print = history_print,
 		.text = "the runs of an integration: when, who, with which versions, and how they ended",
 		.example = "coffer history finance/warehouse-sync --days 7",
+	},
+	{
+		.words = "usage",
+		.kind = REQUEST_USAGE_SHOW,
+		.operands = {{FIELD_INTEGRATION, NEED_ONE}},
+		.run = cli_request,
+		.print = usage_print,
+		.text = "how often an integration was fetched and refused, day by day, and by whom",
+		.example = "coffer usage finance/warehouse-sync --days 90",
 	},
 	{
 		.words = "alerts",

@@ -20,6 +20,8 @@ enum {
 	FOLD_ROWS = 2048, /* bounds how long a tick holds up the loop */
 	RESULT_KEPT_MS = 24 * 3600 * 1000,
 	RESULT_SWEEP_MS = 600 * 1000,
+	EXPIRE_ROWS = 256, /* of runs, a tick */
+	EXPIRE_DAY_ROWS = 8192, /* of days of use, a sweep */
 };
 
 size_t core_locked_bytes(const struct config_limits *limits)
@@ -177,6 +179,17 @@ struct tick {
 	bool must_expire;
 };
 
+/* Totals of use and the runs behind them are kept for so long. */
+static enum err forget_use(struct core *core, const struct tick *tick)
+{
+	int64_t before_ms = tick->now_ms - USAGE_DAYS_MAX * (int64_t)STORE_DAY_MS;
+	enum err err = store_run_expire(core->store, before_ms, EXPIRE_ROWS);
+
+	if (err == OK && tick->must_expire)
+		err = store_days_expire(core->store, before_ms / STORE_DAY_MS, EXPIRE_DAY_ROWS);
+	return err;
+}
+
 static enum err work_tick(struct core *core, void *arg)
 {
 	struct tick *tick = arg;
@@ -187,6 +200,8 @@ static enum err work_tick(struct core *core, void *arg)
 		err = store_use_fold(core->store, FOLD_ROWS, &folded);
 	if (err == OK && tick->must_expire)
 		err = store_result_expire(core->store, tick->now_ms - RESULT_KEPT_MS);
+	if (err == OK)
+		err = forget_use(core, tick);
 	if (err == OK)
 		err = holders_store(core);
 	return err;

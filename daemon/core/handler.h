@@ -212,6 +212,10 @@ enum err changes_note(struct call *call, const struct store_change *change);
 /* Member integration of a result: every documented field, and what became of it. */
 void integration_write(struct call *call, const struct store_integration *integration);
 
+/* ---- usage.c ---- */
+
+enum { USAGE_DAYS_MAX = 400 }; /* use is kept for so long */
+
 /* ---- grants.c ---- */
 
 /*

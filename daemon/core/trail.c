@@ -6,6 +6,7 @@
 #include "handler.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "clock.h"
@@ -32,12 +33,24 @@ enum err trail_append(struct core *core, struct record *record)
 	return err;
 }
 
+/* Use counts each refused fetch of an integration, also those that share a record. */
+static enum err count_fetch(struct core *core, const struct record *record, enum err err)
+{
+	if (record->integration[0] == '\0' ||
+		strcmp(record->kind, request_info(REQUEST_ENV_FETCH)->method) != 0)
+		return OK;
+	return store_refused_bump(
+		core->store, record->integration, err_word(err), record->uid, record->time_ms);
+}
+
 enum err trail_refuse(struct core *core, struct record *record, enum err err)
 {
 	uint32_t count = 0;
 	enum err bumped =
 		store_refusal_bump(core->store, record->uid, err_word(err), record->time_ms, &count);
 
+	if (bumped == OK)
+		bumped = count_fetch(core, record, err);
 	if (bumped != OK || count > 1)
 		return bumped;
 	snprintf(record->outcome, sizeof(record->outcome), "%s", err_word(err));

@@ -158,6 +158,7 @@ enum err store_check(struct store *store, const char **reason_out)
 		{check_changes, "the row of a change is damaged"},
 		{check_runs, "a run's row is damaged"},
 		{check_unit_holders, "a row of holders is damaged"},
+		{store_days_check, "a row of use is damaged"},
 		{check_audit, "audit records are missing or damaged"},
 	};
 

@@ -192,6 +192,22 @@ enum err store_run_each(struct store *store, store_run_fn *fn, void *arg)
 	return visit(&query, fn, arg, &count);
 }
 
+enum err store_run_expire(struct store *store, int64_t before_ms, size_t max_rows)
+{
+	QUERY_AUTO query = query_start(store, STATEMENT_RUN_EXPIRE);
+	uint64_t removed = 0;
+
+	query_put_u64(&query, store->now.runs_folded);
+	query_put_int(&query, before_ms);
+	query_put_u64(&query, max_rows);
+
+	enum err err = query_write(&query, &removed);
+
+	if (err == OK)
+		store->now.counts.runs -= removed;
+	return err;
+}
+
 bool run_versions_next(struct run_versions *versions, char key[KEY_BYTES_MAX + 1], uint64_t *version_out,
 	bool *is_damaged_out)
 {

@@ -105,15 +105,19 @@ CREATE TABLE alert_ack (
 	mac BLOB
 ) STRICT, WITHOUT ROWID;
 
--- Runs and refusals, folded per UTC day.
+-- Runs, folded per UTC day (days since the epoch) and user; runs with staged values are tests and not in here.
 CREATE TABLE use_day (
 	integration_id BLOB NOT NULL CHECK (length(integration_id) = 16),
 	day INTEGER NOT NULL,
-	fetches INTEGER NOT NULL CHECK (fetches > 0), -- runs; use_total counts each value
+	uid INTEGER NOT NULL CHECK (uid BETWEEN 0 AND 4294967295),
+	fetches INTEGER NOT NULL CHECK (fetches > 0), -- runs; use_by counts each value
 	last_ms INTEGER NOT NULL,
-	PRIMARY KEY (integration_id, day)
+	PRIMARY KEY (integration_id, day, uid)
 ) STRICT, WITHOUT ROWID;
 
+CREATE INDEX use_day_by_day ON use_day (day);
+
+-- Every refused fetch, also those that share an audit record.  Few rows a day: 4294967295 is no user, but all others.
 CREATE TABLE refused_day (
 	integration_id BLOB NOT NULL CHECK (length(integration_id) = 16),
 	day INTEGER NOT NULL,
@@ -124,7 +128,9 @@ CREATE TABLE refused_day (
 	PRIMARY KEY (integration_id, day, outcome, uid)
 ) STRICT, WITHOUT ROWID;
 
--- All runs are still there: they are folded once more, now by day as well.
-DELETE FROM use_total;
+CREATE INDEX refused_day_by_day ON refused_day (day);
+
+-- All runs are still there: they are folded once more, now by day and user; use_by has all that use_total had to tell.
+DROP TABLE use_total;
 DELETE FROM use_by;
 UPDATE state SET runs_folded = 0;

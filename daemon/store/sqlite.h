@@ -32,7 +32,7 @@ struct standing {
 	struct store_state state;
 	uint64_t grants_made; /* highest number ever given */
 	uint64_t runs_made;
-	uint64_t runs_folded; /* runs up to here are in use_total, use_by and use_day */
+	uint64_t runs_folded; /* runs up to here are in use_by and use_day */
 	uint64_t tokens_made;
 	uint64_t approvals_made;
 	struct store_counts counts;
@@ -132,6 +132,10 @@ int schema_migrate(sqlite3 *db);
 
 enum err state_load(struct store *store);
 enum err state_write(struct store *store);
+
+/* ---- use_days.c: a run joins its day ---- */
+
+enum err use_day_add(struct store *store, struct store_blob integration_id, uint32_t uid, int64_t time_ms);
 
 /* ---- one row of use (runs.c), as use.c reads it ---- */
 

@@ -455,6 +455,63 @@ enum err store_use_of(
 	struct store *store, const unsigned char integration_id[STORE_ID_BYTES], store_use_fn *fn, void *arg);
 /* Folds up to max_rows run rows into totals; *folded_out says how many.  Run rows stay, marked as folded. */
 enum err store_use_fold(struct store *store, size_t max_rows, size_t *folded_out);
+/* Removes folded runs from before a time, of the oldest max_rows, up to the first that is younger or may be held. */
+enum err store_run_expire(struct store *store, int64_t before_ms, size_t max_rows);
+
+/* ---- use and refusals per UTC day (days since the epoch); runs with staged values are not use ---- */
+
+enum {
+	STORE_DAY_MS = 86400000,
+	REFUSED_ROWS_A_DAY = 64, /* of an integration; who comes then is one of the others */
+};
+static const uint32_t REFUSED_OTHERS = 4294967295; /* no user has this number */
+
+struct store_use_day {
+	int64_t day;
+	uint64_t count;
+	int64_t last_ms;
+};
+
+struct store_use_user {
+	uint32_t uid;
+	uint64_t fetches;
+	int64_t last_ms;
+};
+
+struct store_refused {
+	unsigned char integration_id[STORE_ID_BYTES];
+	int64_t day;
+	const char *outcome;
+	uint32_t uid;
+	uint64_t count;
+	int64_t last_ms;
+};
+
+typedef enum err store_use_day_fn(void *arg, const struct store_use_day *day);
+typedef enum err store_use_user_fn(void *arg, const struct store_use_user *user);
+typedef enum err store_refused_fn(void *arg, const struct store_refused *refused);
+
+/* Fetches from first_day on, those that are not folded yet included: by day; by user, who came last first. */
+enum err store_use_days(struct store *store, const unsigned char integration_id[STORE_ID_BYTES],
+	int64_t first_day, store_use_day_fn *fn, void *arg);
+enum err store_use_users(struct store *store, const unsigned char integration_id[STORE_ID_BYTES],
+	int64_t first_day, size_t limit, store_use_user_fn *fn, void *arg);
+/* The last fetch there ever was, 0: none. */
+enum err store_use_last(
+	struct store *store, const unsigned char integration_id[STORE_ID_BYTES], int64_t *last_ms_out);
+
+/* One more refused fetch, when there is an integration of this name. */
+enum err store_refused_bump(
+	struct store *store, const char *integration, const char *outcome, uint32_t uid, int64_t now_ms);
+enum err store_refused_days(struct store *store, const unsigned char integration_id[STORE_ID_BYTES],
+	int64_t first_day, store_use_day_fn *fn, void *arg);
+/* Of all integrations from first_day on, together those of one integration and outcome, the newest first. */
+enum err store_refused_each(struct store *store, int64_t first_day, store_refused_fn *fn, void *arg);
+
+/* Removes up to max_rows of each kind from before a day, but never the last fetch. */
+enum err store_days_expire(struct store *store, int64_t before_day, size_t max_rows);
+/* Every row, for cofferd check. */
+enum err store_days_check(struct store *store);
 
 /* ---- results kept for request_id ---- */
 

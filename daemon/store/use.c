@@ -1,5 +1,5 @@
 /*
- * How often, when and by whom each version was fetched: totals per day and per user, and the runs that are not in them yet.
+ * How often, when and by whom each version was fetched: totals per user, and the runs that are not in them yet.
  * state.runs_folded says up to which run the totals go; it moves in the same transaction as they do, so a
  * run is counted once whatever happens in between (P5).
  */
@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DAY_MS = 86400000, LIST_FIRST_CAP = 64 };
+enum { LIST_FIRST_CAP = 64 };
 
 /* ---- a sorted list of sums ---- */
 
@@ -97,7 +97,7 @@ static enum err list_add(
 static enum err add_totals(
 	struct store *store, const unsigned char integration_id[STORE_ID_BYTES], struct use_list *list)
 {
-	QUERY_AUTO query = query_start(store, STATEMENT_USE_TOTAL_OF);
+	QUERY_AUTO query = query_start(store, STATEMENT_USE_BY_OF);
 
 	query_put_fixed(&query, integration_id, STORE_ID_BYTES);
 	while (query_next(&query)) {
@@ -170,19 +170,6 @@ enum err store_use_of(
 
 /* ---- folding ---- */
 
-static enum err add_total(struct store *store, struct store_blob integration_id, const char *key,
-	uint64_t version, int64_t time_ms)
-{
-	QUERY_AUTO query = query_start(store, STATEMENT_USE_TOTAL_ADD);
-
-	query_put_blob(&query, integration_id);
-	query_put_text(&query, key);
-	query_put_u64(&query, version);
-	query_put_int(&query, time_ms / DAY_MS);
-	query_put_int(&query, time_ms);
-	return query_write(&query, NULL);
-}
-
 static enum err add_by(struct store *store, struct store_blob integration_id, const char *key,
 	uint64_t version, uint32_t uid, int64_t time_ms)
 {
@@ -202,6 +189,7 @@ static enum err fold_run(struct store *store, struct query *row, uint64_t *no_ou
 	struct store_blob integration_id = query_blob(row);
 	int64_t time_ms = query_int(row);
 	uint32_t uid = query_u32(row);
+	bool is_staged = query_int_within(row, 0, 1) == 1;
 	struct store_blob blob = query_blob(row);
 	struct run_versions versions = {blob.bytes, blob.len};
 	char key[KEY_BYTES_MAX + 1] = "";
@@ -209,11 +197,10 @@ static enum err fold_run(struct store *store, struct query *row, uint64_t *no_ou
 	bool is_damaged = false;
 	enum err err = query_row_result(row);
 
-	while (err == OK && run_versions_next(&versions, key, &version, &is_damaged)) {
-		err = add_total(store, integration_id, key, version, time_ms);
-		if (err == OK)
-			err = add_by(store, integration_id, key, version, uid, time_ms);
-	}
+	if (err == OK && !is_staged)
+		err = use_day_add(store, integration_id, uid, time_ms);
+	while (err == OK && run_versions_next(&versions, key, &version, &is_damaged))
+		err = add_by(store, integration_id, key, version, uid, time_ms);
 	if (err == OK && is_damaged)
 		err = ERR_STORAGE;
 	*no_out = no;

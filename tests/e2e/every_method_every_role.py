@@ -72,6 +72,7 @@ PARAMS = {
     "holder.list": lambda name: {"integration": name, "key": "API_TOKEN"},
     "run.end": lambda name: {"run": RUN, "exit_status": 0},
     "run.list": lambda name: {"integration": name},
+    "usage.show": lambda name: {"integration": name},
     "alert.list": lambda name: {},
     "audit.list": lambda name: {"integration": name},
 }
