@@ -120,6 +120,23 @@ static enum err read_field(struct request *request, const struct json_token *key
 	return OK;
 }
 
+static bool names_the_object(const struct request *request, const struct json_token *key)
+{
+	return json_equals(&request->doc, key, field_info(FIELD_NAME)->wire) ||
+	       json_equals(&request->doc, key, field_info(FIELD_INTEGRATION)->wire);
+}
+
+static enum err read_fields(struct request *request, const struct json_token *params, bool is_naming)
+{
+	enum err err = OK;
+
+	for (const struct json_token *t = json_first(&request->doc, params); t != NULL && err == OK;
+		t = json_next(&request->doc, params, t))
+		if (names_the_object(request, t) == is_naming)
+			err = read_field(request, t);
+	return err;
+}
+
 static enum err require_fields(struct request *request)
 {
 	const struct request_info *info = request_info(request->kind);
@@ -165,11 +182,11 @@ enum err request_parse(const char *line, size_t len, struct request *request)
 		err = read_envelope(request, &method, &params);
 	if (err == OK)
 		err = read_method(request, method);
-	if (err != OK)
-		return err;
-	for (const struct json_token *t = json_first(&request->doc, params); t != NULL && err == OK;
-		t = json_next(&request->doc, params, t))
-		err = read_field(request, t);
+	/* The right may depend on the object: it is known whatever is wrong with the other fields. */
+	if (err == OK)
+		err = read_fields(request, params, true);
+	if (err == OK)
+		err = read_fields(request, params, false);
 	return err == OK ? require_fields(request) : err;
 }
 

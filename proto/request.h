@@ -63,6 +63,9 @@ enum right {
 	RIGHT_OPERATOR, /* operator or admin */
 	RIGHT_READER, /* operator, auditor or admin: names and records, never values */
 	RIGHT_AUDITOR, /* auditor or admin */
+	RIGHT_MANAGER, /* operator, admin, or a manager of the integration that the request names */
+	RIGHT_KEEPER, /* admin or a manager of it */
+	RIGHT_VIEWER, /* reader or a manager of it; a list of all shows a manager its own */
 	RIGHT_GRANTED, /* nobody by role: the handler asks the grants */
 };
 

@@ -49,6 +49,9 @@ const char *right_word(enum right right)
 		[RIGHT_OPERATOR] = "operator",
 		[RIGHT_READER] = "reader",
 		[RIGHT_AUDITOR] = "auditor",
+		[RIGHT_MANAGER] = "manager",
+		[RIGHT_KEEPER] = "keeper",
+		[RIGHT_VIEWER] = "viewer",
 		[RIGHT_GRANTED] = "granted",
 	};
 

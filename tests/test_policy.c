@@ -130,6 +130,9 @@ START_TEST(policy_rights_follow_the_truth_table)
 		{RIGHT_OPERATOR, {false, true, true, true, false, true, true, true}},
 		{RIGHT_READER, {false, true, true, true, true, true, true, true}},
 		{RIGHT_AUDITOR, {false, true, false, true, true, true, true, true}},
+		{RIGHT_MANAGER, {false, true, true, true, false, true, true, true}},
+		{RIGHT_KEEPER, {false, true, false, true, false, true, false, true}},
+		{RIGHT_VIEWER, {false, true, true, true, true, true, true, true}},
 		{RIGHT_GRANTED, {false, false, false, false, false, false, false, false}},
 	};
 
@@ -137,6 +140,71 @@ START_TEST(policy_rights_follow_the_truth_table)
 		for (unsigned roles = 0; roles < 8; roles++)
 			ck_assert_msg(policy_allows(rows[i].right, roles) == rows[i].allowed[roles],
 				"right %d, roles %u", (int)rows[i].right, roles);
+}
+END_TEST
+
+/* P2, P3: managing opens three rights, and never one that a role or a grant alone gives. */
+START_TEST(policy_gives_a_manager_three_rights_only)
+{
+	static const enum right others[] = {RIGHT_ANYONE, RIGHT_ADMIN, RIGHT_OPERATOR, RIGHT_READER,
+		RIGHT_AUDITOR, RIGHT_GRANTED, (enum right)1000};
+
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		ck_assert(!policy_allows_manager(others[i]));
+	ck_assert(policy_allows_manager(RIGHT_MANAGER));
+	ck_assert(policy_allows_manager(RIGHT_KEEPER));
+	ck_assert(policy_allows_manager(RIGHT_VIEWER));
+}
+END_TEST
+
+START_TEST(policy_members_are_never_nobody)
+{
+	uid_t uids[] = {7, 65534, (uid_t)-1};
+	gid_t gids[] = {8, 65534, (gid_t)-1};
+	gid_t groups[] = {65534, (gid_t)-1};
+	const struct role_members members = {.uids = uids, .uid_count = 3, .gids = gids, .gid_count = 3};
+	const struct {
+		struct principal who;
+		bool is_member;
+	} rows[] = {
+		{{.uid = 65534, .gid = 8}, false},
+		{{.uid = (uid_t)-1, .gid = 8}, false},
+		{{.uid = 9, .gid = 65534}, false},
+		{{.uid = 9, .gid = 9, .groups = groups, .group_count = 2}, false},
+		{{.uid = 8, .gid = 7}, false},
+		{{.uid = 7, .gid = 9}, true},
+		{{.uid = 9, .gid = 8}, true},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		ck_assert_msg(policy_is_member(&members, &rows[i].who) == rows[i].is_member, "row %zu", i);
+}
+END_TEST
+
+START_TEST(policy_knows_the_roles_of_somebody_who_is_not_here)
+{
+	uid_t admins[] = {10};
+	gid_t operator_groups[] = {200, 65534};
+	gid_t auditor_groups[] = {200, 300};
+	gid_t groups[] = {5, 200, 65534};
+	const struct roles roles = {
+		.admin = {.uids = admins, .uid_count = 1},
+		.operator= {.gids = operator_groups, .gid_count = 2},
+		.auditor = {.gids = auditor_groups, .gid_count = 2},
+	};
+
+	ck_assert_uint_eq(policy_roles_of(&roles, 65534, groups, 3), 0);
+	ck_assert_uint_eq(policy_roles_of(&roles, (uid_t)-1, groups, 3), 0);
+	ck_assert_uint_eq(policy_roles_of(&roles, 99, groups, 1), 0);
+	ck_assert_uint_eq(policy_roles_of(&roles, 99, NULL, 0), 0);
+	ck_assert_uint_eq(policy_roles_of(&roles, 99, groups, 3), ROLE_OPERATOR | ROLE_AUDITOR);
+	ck_assert_uint_eq(policy_roles_of(&roles, 10, NULL, 0), ROLE_ADMIN);
+	ck_assert_uint_eq(policy_roles_of(&roles, 0, NULL, 0), ROLE_ADMIN);
+	ck_assert_uint_eq(policy_roles_of_group(&roles, 0), 0); /* the group root is nothing */
+	ck_assert_uint_eq(policy_roles_of_group(&roles, 65534), 0);
+	ck_assert_uint_eq(policy_roles_of_group(&roles, 10), 0);
+	ck_assert_uint_eq(policy_roles_of_group(&roles, 300), ROLE_AUDITOR);
+	ck_assert_uint_eq(policy_roles_of_group(&roles, 200), ROLE_OPERATOR | ROLE_AUDITOR);
 }
 END_TEST
 
@@ -317,5 +385,7 @@ UNIT_MAIN("policy", policy_refuses_a_token_of_another_user_unit_or_time,
 	policy_refuses_a_unit_rule_without_a_proven_unit, policy_never_gives_values_to_a_role,
 	policy_refuses_rights_that_do_not_exist, policy_says_that_a_unit_is_not_proven,
 	policy_says_which_condition_failed, policy_rights_follow_the_truth_table,
-	policy_roles_come_from_users_and_groups, policy_counts_root_and_the_daemon_as_admins,
-	policy_matches_unit_names_and_patterns, policy_agrees_with_a_plain_model)
+	policy_gives_a_manager_three_rights_only, policy_members_are_never_nobody,
+	policy_knows_the_roles_of_somebody_who_is_not_here, policy_roles_come_from_users_and_groups,
+	policy_counts_root_and_the_daemon_as_admins, policy_matches_unit_names_and_patterns,
+	policy_agrees_with_a_plain_model)

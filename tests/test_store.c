@@ -498,6 +498,7 @@ START_TEST(check_finds_what_was_removed_or_planted)
 		 "FROM "
 		 "integration LIMIT 1",
 			"grant"},
+		{"INSERT INTO manager VALUES (zeroblob(16), 0, 1, 1, NULL)", "belongs to nothing"},
 	};
 	struct world world;
 
@@ -1010,6 +1011,71 @@ START_TEST(grants_are_found_by_uid_and_their_numbers_never_come_again)
 }
 END_TEST
 
+static enum err on_manager(void *arg, const struct store_manager *manager)
+{
+	struct seen *seen = arg;
+	size_t len = strlen(seen->text);
+
+	snprintf(seen->text + len, sizeof(seen->text) - len, "%s%u ", manager->is_group ? "%" : "",
+		manager->id);
+	return OK;
+}
+
+static enum err on_managed(void *arg, const char *integration)
+{
+	struct seen *seen = arg;
+	size_t len = strlen(seen->text);
+
+	snprintf(seen->text + len, sizeof(seen->text) - len, "%s ", integration);
+	return OK;
+}
+
+static void add_manager(struct store *store, const unsigned char *id, bool is_group, uint32_t number)
+{
+	ck_ok(store_manager_put(store, id, &(struct store_manager){is_group, number}));
+}
+
+START_TEST(managers_are_numbers_of_one_integration)
+{
+	static const struct store_manager user_7 = {.id = 7};
+	struct world world;
+	struct seen seen = {0};
+
+	world_start(&world);
+	fill(&world);
+	ck_err(store_manager_put(world.store, id_1, &user_7), ERR_STORAGE); /* no turn */
+	ck_ok(store_begin(world.store));
+	add_manager(world.store, id_1, true, 7);
+	add_manager(world.store, id_1, false, 7);
+	add_manager(world.store, id_1, false, 7);
+	add_manager(world.store, id_1, false, 0);
+	add_manager(world.store, id_2, false, UINT32_MAX - 1);
+	add_manager(world.store, id_2, false, 7);
+	ck_ok(world_commit(world.store));
+	ck_ok(store_manager_of(world.store, id_1, on_manager, &seen));
+	ck_assert_str_eq(seen.text, "0 7 %7 ");
+	seen = (struct seen){0};
+	ck_ok(store_manager_of_name(world.store, "crm/sync", on_manager, &seen));
+	ck_assert_str_eq(seen.text, "7 4294967294 ");
+	seen = (struct seen){0};
+	ck_ok(store_manager_of_name(world.store, "absent", on_manager, &seen));
+	ck_assert_str_eq(seen.text, "");
+	ck_ok(store_manager_managed(world.store, &(struct store_manager){.id = 7}, on_managed, &seen));
+	ck_assert(strcmp(seen.text, "billing crm/sync ") == 0 || strcmp(seen.text, "crm/sync billing ") == 0);
+	seen = (struct seen){0};
+	ck_ok(store_manager_managed(world.store, &(struct store_manager){true, 7}, on_managed, &seen));
+	ck_assert_str_eq(seen.text, "billing ");
+	ck_ok(store_begin(world.store));
+	ck_ok(store_manager_clear(world.store, id_1));
+	ck_ok(world_commit(world.store));
+	seen = (struct seen){0};
+	ck_ok(store_manager_each(world.store, on_manager, &seen));
+	ck_assert_str_eq(seen.text, "7 4294967294 ");
+	ck_ok(store_check(world.store, &world.reason));
+	world_end(&world);
+}
+END_TEST
+
 static enum err on_whole_grant(void *arg, const struct store_grant *grant)
 {
 	(void)arg;
@@ -1488,8 +1554,9 @@ UNIT_MAIN("store", a_write_outside_a_turn_is_refused, a_second_turn_or_request_i
 	a_visitors_error_ends_the_visit_and_is_returned, the_schema_has_exactly_the_documented_fields,
 	keys_and_recovery_boxes_come_back_and_are_replaced, an_integration_comes_back_as_it_was_written,
 	integrations_are_listed_by_name_and_filtered,
-	grants_are_found_by_uid_and_their_numbers_never_come_again, a_grant_comes_back_as_it_was_written,
-	a_secrets_newest_number_only_grows, a_version_of_the_largest_size_comes_back_as_it_was_written,
+	grants_are_found_by_uid_and_their_numbers_never_come_again, managers_are_numbers_of_one_integration,
+	a_grant_comes_back_as_it_was_written, a_secrets_newest_number_only_grows,
+	a_version_of_the_largest_size_comes_back_as_it_was_written,
 	versions_are_read_as_current_ones_or_newest_first, a_removed_secret_takes_its_versions_with_it,
 	use_is_the_same_before_during_and_after_folding, a_fold_that_is_taken_back_counts_nothing_twice,
 	a_result_is_found_by_all_three_of_its_names_until_it_expires,

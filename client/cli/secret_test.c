@@ -177,15 +177,29 @@ void secret_test_append_line(const struct cli *cli, const struct secret_test *te
 	}
 }
 
-/* Without a role a caller may not look anything up, and asking all the same would be on record as a refusal. */
-static enum err has_role(struct cli *cli, bool *out)
+static bool is_in(const struct reply *reply, const struct json_token *list, const char *text)
+{
+	for (const struct json_token *t = json_first(&reply->doc, list); t != NULL;
+		t = json_next(&reply->doc, list, t))
+		if (json_equals(&reply->doc, t, text))
+			return true;
+	return false;
+}
+
+/* Others may not look anything up, and asking all the same would be on record as a refusal. */
+static enum err can_look_up(struct cli *cli, bool *out)
 {
 	REPLY_AUTO reply = {0};
 	enum err err = cli_ask(cli, REQUEST_WHOAMI, &reply);
-	const struct json_token *roles = err == OK ? reply_array(&reply, NULL, "roles") : NULL;
 
-	*out = roles != NULL && roles->count > 0;
-	return err;
+	if (err != OK)
+		return err;
+
+	const struct json_token *roles = reply_array(&reply, NULL, "roles");
+
+	*out = (roles != NULL && roles->count > 0) ||
+	       is_in(&reply, reply_array(&reply, NULL, "manages"), args_text(&cli->args, FIELD_INTEGRATION));
+	return OK;
 }
 
 static enum err check_staged(struct cli *cli)
@@ -210,9 +224,10 @@ static enum err choose_command(struct cli *cli, struct secret_test *test, bool c
 	if (err != OK)
 		return err;
 	if (given == NULL && test->own == NULL)
-		return cli_usage(cli, can_look ? "the integration names no test command: give one behind --"
-					       : "give the command behind --: only operators can look up the "
-						 "integration's own");
+		return cli_usage(cli,
+			can_look ? "the integration names no test command: give one behind --"
+				 : "give the command behind --: only operators and managers can look up the "
+				   "integration's own");
 	if (given == NULL) {
 		secret_test_use_shell(test, test->own);
 		return OK;
@@ -250,7 +265,7 @@ enum err secret_test_run(struct cli *cli)
 	if (err == OK)
 		err = secret_test_check_limit(cli);
 	if (err == OK)
-		err = has_role(cli, &can_look);
+		err = can_look_up(cli, &can_look);
 	if (err == OK)
 		err = choose_command(cli, &test, can_look);
 	if (err == OK && can_look)

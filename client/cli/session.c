@@ -33,6 +33,7 @@ static const struct column whoami[] = {
 	{"Roles", "roles", SHOW_TEXT},
 	{"May fetch", "integrations", SHOW_TEXT},
 	{"Staged only", "staged_only", SHOW_TEXT},
+	{"Manages", "manages", SHOW_TEXT},
 	{0},
 };
 

@@ -23,8 +23,10 @@ static bool matches_gid(gid_t gid, const struct principal *principal)
 	return is_real_gid(gid) && peer_has_group(principal, gid);
 }
 
-static bool is_member(const struct role_members *members, const struct principal *principal)
+bool policy_is_member(const struct role_members *members, const struct principal *principal)
 {
+	if (!is_real_uid(principal->uid))
+		return false;
 	for (size_t i = 0; i < members->uid_count; i++)
 		if (members->uids[i] == principal->uid)
 			return true;
@@ -52,9 +54,32 @@ unsigned policy_roles(const struct roles *roles, const struct principal *princip
 	if (principal->uid == 0 || principal->uid == geteuid())
 		set = ROLE_ADMIN;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		if (is_member(rows[i].members, principal))
+		if (policy_is_member(rows[i].members, principal))
 			set |= rows[i].role;
 	return set;
+}
+
+unsigned policy_roles_of(const struct roles *roles, uid_t uid, gid_t *gids, size_t gid_count)
+{
+	const struct principal principal = {
+		.uid = uid, .gid = (gid_t)-1, .groups = gids, .group_count = gid_count, .pidfd = -1};
+
+	return policy_roles(roles, &principal);
+}
+
+static bool has_gid(const struct role_members *members, gid_t gid)
+{
+	for (size_t i = 0; i < members->gid_count; i++)
+		if (members->gids[i] == gid)
+			return is_real_gid(gid);
+	return false;
+}
+
+unsigned policy_roles_of_group(const struct roles *roles, gid_t gid)
+{
+	return (has_gid(&roles->admin, gid) ? ROLE_ADMIN : 0U) |
+	       (has_gid(&roles->operator, gid) ? ROLE_OPERATOR : 0U) |
+	       (has_gid(&roles->auditor, gid) ? ROLE_AUDITOR : 0U);
 }
 
 bool policy_allows(enum right right, unsigned roles)
@@ -64,12 +89,20 @@ bool policy_allows(enum right right, unsigned roles)
 		[RIGHT_OPERATOR] = ROLE_ADMIN | ROLE_OPERATOR,
 		[RIGHT_READER] = ROLE_ADMIN | ROLE_OPERATOR | ROLE_AUDITOR,
 		[RIGHT_AUDITOR] = ROLE_ADMIN | ROLE_AUDITOR,
+		[RIGHT_MANAGER] = ROLE_ADMIN | ROLE_OPERATOR,
+		[RIGHT_KEEPER] = ROLE_ADMIN,
+		[RIGHT_VIEWER] = ROLE_ADMIN | ROLE_OPERATOR | ROLE_AUDITOR,
 		[RIGHT_GRANTED] = 0, /* P3 */
 	};
 
 	if (right == RIGHT_ANYONE)
 		return true;
 	return (size_t)right < sizeof(enough) / sizeof(enough[0]) && (enough[right] & roles) != 0;
+}
+
+bool policy_allows_manager(enum right right)
+{
+	return right == RIGHT_MANAGER || right == RIGHT_KEEPER || right == RIGHT_VIEWER;
 }
 
 /* NULL when all conditions hold, or which one does not. */

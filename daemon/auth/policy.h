@@ -29,8 +29,18 @@ struct roles {
 /* Set of enum role.  uid 0 and the daemon's own uid are admins. */
 unsigned policy_roles(const struct roles *roles, const struct principal *principal);
 
+/* The same for somebody who is not here, and for whoever is in a group. */
+unsigned policy_roles_of(const struct roles *roles, uid_t uid, gid_t *gids, size_t gid_count);
+unsigned policy_roles_of_group(const struct roles *roles, gid_t gid);
+
 /* RIGHT_GRANTED is never given by a role. */
 bool policy_allows(enum right right, unsigned roles);
+
+/* Does it suffice to manage the integration that is asked about? */
+bool policy_allows_manager(enum right right);
+
+/* Is this principal one of them, by its own number or by a group? */
+bool policy_is_member(const struct role_members *members, const struct principal *principal);
 
 struct grant_rule {
 	bool has_uid;

@@ -10,6 +10,8 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include "managers.h"
+
 enum { ALERTS_MAX = 1000, RUNS_LOOKED_AT = 64, DAY_MS = 86400000, PERCENT = 100, GRACE_PERCENT = 110 };
 
 enum severity { SEVERITY_CRITICAL, SEVERITY_WARNING, SEVERITY_NOTICE };
@@ -161,6 +163,8 @@ static enum err on_version(void *arg, const struct store_notable *version)
 {
 	struct alerts *alerts = arg;
 
+	if (!managers_may_see(alerts->call, version->integration_id))
+		return OK;
 	check_expiry(alerts, version);
 	if (version->state == VERSION_DRAINING)
 		check_drained(alerts, version);
@@ -244,6 +248,10 @@ static enum err on_integration(void *arg, const struct store_integration *integr
 {
 	struct alerts *alerts = arg;
 	struct last_runs last = {.core = alerts->call->core};
+
+	if (!managers_may_see(alerts->call, integration->id))
+		return OK;
+
 	enum err err = store_run_of(
 		alerts->call->core->store, integration->id, INT64_MAX, RUNS_LOOKED_AT, on_run, &last);
 

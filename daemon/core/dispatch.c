@@ -11,6 +11,7 @@
 #include "envelope.h"
 #include "frame.h"
 #include "log.h"
+#include "managers.h"
 
 #define REQUEST(kind, method, right, state, duty, handler, ...) [REQUEST_##kind] = handle_##handler,
 static handler_fn *const handlers[REQUEST_COUNT] = {
@@ -66,8 +67,12 @@ enum err dispatch_check(struct call *call, enum err parsed)
 		return refuse_unknown(call, parsed);
 	if (info->state == STATE_OPEN && call->core->store == NULL)
 		return call_refuse(call, ERR_SEALED, "the vault is sealed", NULL);
-	if (info->right != RIGHT_GRANTED && !policy_allows(info->right, call->roles))
-		return call_refuse(call, ERR_DENIED, "no role gives this right", NULL); /* P2 */
+	if (info->right != RIGHT_GRANTED && !policy_allows(info->right, call->roles)) {
+		enum err err = managers_check(call, parsed); /* P2 */
+
+		if (err != OK)
+			return err;
+	}
 	if (parsed != OK)
 		return refuse_unknown(call, parsed);
 	return OK;

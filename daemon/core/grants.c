@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "managers.h"
 #include "users.h"
 #include "watches.h"
 
@@ -75,6 +76,15 @@ enum err grants_write(struct call *call, const unsigned char integration_id[STOR
 	return err;
 }
 
+static enum err on_listed(void *arg, const struct store_grant *grant)
+{
+	struct call *call = arg;
+
+	if (managers_may_see(call, grant->integration_id))
+		write_grant(&call->w, grant);
+	return OK;
+}
+
 enum err handle_grant_list(struct call *call)
 {
 	struct integration integration = {0};
@@ -88,7 +98,7 @@ enum err handle_grant_list(struct call *call)
 	} else {
 		json_key(&call->w, "grants");
 		json_begin_array(&call->w);
-		err = store_grant_each(call->core->store, on_written, &call->w);
+		err = store_grant_each(call->core->store, on_listed, call);
 		json_end_array(&call->w);
 	}
 	json_end_object(&call->w);

@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "managers.h"
 #include "secret_rows.h"
 #include "users.h"
 
@@ -81,6 +82,7 @@ static enum err write_list(struct call *call, const struct holder_filter *filter
 {
 	HOLDER_VIEWS_AUTO *views = NULL;
 	size_t count = 0;
+	size_t listed = 0;
 	enum err err = holders_collect(call->core, filter, &views, &count);
 
 	if (err != OK)
@@ -88,10 +90,14 @@ static enum err write_list(struct call *call, const struct holder_filter *filter
 	json_begin_object(&call->w);
 	json_key(&call->w, "holders");
 	json_begin_array(&call->w);
-	for (size_t i = 0; i < count && i < HOLDERS_LISTED; i++)
-		holders_write(&call->w, &views[i]);
+	for (size_t i = 0; i < count; i++) {
+		if (!managers_may_see_name(call, views[i].integration))
+			continue;
+		if (listed++ < HOLDERS_LISTED)
+			holders_write(&call->w, &views[i]);
+	}
 	json_end_array(&call->w);
-	json_put_bool(&call->w, "more", count > HOLDERS_LISTED);
+	json_put_bool(&call->w, "more", listed > HOLDERS_LISTED);
 	json_end_object(&call->w);
 	return OK;
 }

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "managers.h"
 #include "watches.h"
 
 static const char *text_of(const struct store_integration *integration, enum field field)
@@ -178,6 +179,8 @@ enum err handle_integration_add(struct call *call)
 	describe_changes(call, &nothing, &integration);
 	err = insert(call, &integration);
 	if (err == OK)
+		err = managers_write(call, &integration);
+	if (err == OK)
 		integration_write(call, &integration);
 	return err;
 }
@@ -202,6 +205,8 @@ enum err handle_integration_edit(struct call *call)
 		err = take_fields(call, &integration);
 	if (err == OK && !has_documented_field(call))
 		err = call_refuse(call, ERR_BAD_PARAMS, "nothing to change", "no field to change was given");
+	if (err == OK && request_has(call->request, FIELD_MANAGED_BY))
+		err = managers_write(call, &integration);
 	if (err != OK)
 		return err;
 	describe_changes(call, &before, &integration);

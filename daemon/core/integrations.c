@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "managers.h"
 #include "users.h"
 
 /* ---- writing ---- */
@@ -93,7 +94,8 @@ static enum err on_listed(void *arg, const struct store_integration *integration
 	struct listing *listing = arg;
 	const char *labels = integration->text[FIELD_LABELS - INTEGRATION_TEXT_FIRST];
 
-	if (listing->label == NULL || has_label(labels, listing->label))
+	if (managers_may_see(listing->call, integration->id) &&
+		(listing->label == NULL || has_label(labels, listing->label)))
 		write_summary(&listing->call->w, integration);
 	return OK;
 }

@@ -10,6 +10,7 @@
 #include "clock.h"
 #include "frame.h"
 #include "holders.h"
+#include "managers.h"
 #include "users.h"
 
 enum { PROTOCOL_VERSION = 1 };
@@ -228,6 +229,8 @@ enum err handle_whoami(struct call *call)
 
 	if (err == OK)
 		err = write_granted(call, "staged_only", true);
+	if (err == OK)
+		err = managers_tell(call);
 	json_end_object(w);
 	return err;
 }

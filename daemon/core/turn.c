@@ -9,6 +9,7 @@
 #include "clock.h"
 #include "holders.h"
 #include "log.h"
+#include "managers.h"
 #include "watches.h"
 
 struct core *turn_core(struct turn *turn)
@@ -216,6 +217,8 @@ bool core_is_known(struct core *core, const struct principal *principal)
 		return true;
 	if (core->store == NULL)
 		return false;
+	if (managers_manages_any(core, principal))
+		return true;
 
 	struct knowing knowing = {.core = core, .who = principal};
 

@@ -89,9 +89,8 @@ void subscriber_take(
 void subscriber_leave(struct subscriber *subscriber); /* fine on one that hears nothing */
 void core_wake_subscribers(struct core *core);
 
-/* What net asks about a principal. */
-bool core_is_known(
-	struct core *core, const struct principal *principal); /* has a role or a grant that could match */
+/* What net asks about a principal.  Known: it has a role, manages something, or has a grant that could match. */
+bool core_is_known(struct core *core, const struct principal *principal);
 bool core_is_privileged(struct core *core, const struct principal *principal); /* admin */
 /* The reply of a secret could not be handed to a live process any more: recorded in the next turn. */
 void core_note_undelivered(struct core *core, const struct principal *principal);

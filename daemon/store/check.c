@@ -73,6 +73,18 @@ static enum err check_tokens(struct store *store)
 	return store_token_each(store, on_token, store);
 }
 
+static enum err on_manager(void *arg, const struct store_manager *manager)
+{
+	(void)arg;
+	(void)manager;
+	return OK;
+}
+
+static enum err check_managers(struct store *store)
+{
+	return store_manager_each(store, on_manager, NULL);
+}
+
 static enum err on_test(void *arg, const struct store_test *test)
 {
 	(void)arg;
@@ -152,6 +164,7 @@ enum err store_check(struct store *store, const char **reason_out)
 		{check_references, "a row of the store belongs to nothing"},
 		{check_integrations, "an integration's row is damaged"},
 		{check_grants, "a grant's row is damaged"},
+		{check_managers, "a manager's row is damaged"},
 		{check_tokens, "a token's row is damaged"},
 		{check_versions, "a version's row is damaged"},
 		{check_tests, "the row of a test is damaged"},

@@ -183,6 +183,29 @@ enum err store_grant_each(struct store *store, store_grant_fn *fn, void *arg);
 /* Those that could match this uid: its own and those without a user condition, by integration name. */
 enum err store_grant_for_uid(struct store *store, uint32_t uid, store_grant_fn *fn, void *arg);
 
+/* ---- managers of integrations ---- */
+
+struct store_manager {
+	bool is_group;
+	uint32_t id; /* uid, or gid */
+};
+
+typedef enum err store_manager_fn(void *arg, const struct store_manager *manager);
+typedef enum err store_managed_fn(void *arg, const char *integration);
+
+enum err store_manager_put(struct store *store, const unsigned char integration_id[STORE_ID_BYTES],
+	const struct store_manager *manager); /* again is fine */
+enum err store_manager_clear(struct store *store, const unsigned char integration_id[STORE_ID_BYTES]);
+enum err store_manager_of(struct store *store, const unsigned char integration_id[STORE_ID_BYTES],
+	store_manager_fn *fn, void *arg);
+/* Of the integration of this name; an absent one has none. */
+enum err store_manager_of_name(struct store *store, const char *name, store_manager_fn *fn, void *arg);
+/* The names of the integrations that this user or this group manages. */
+enum err store_manager_managed(
+	struct store *store, const struct store_manager *manager, store_managed_fn *fn, void *arg);
+enum err store_manager_each(
+	struct store *store, store_manager_fn *fn, void *arg); /* every row, for cofferd check */
+
 /* ---- access tokens ---- */
 
 struct store_token {

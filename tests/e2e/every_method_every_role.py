@@ -8,6 +8,7 @@ from coffer_test import (
     AUDITOR,
     CRM,
     ETL,
+    GROUP,
     INTEGRATION,
     OPERATOR,
     STRANGER,
@@ -21,6 +22,7 @@ NAME, OTHER, ABSENT, EMPTY = "finance/warehouse-sync", "crm/connector", "finance
 VALUE = canary(48)
 MULTILINE = canary(30) + '\n"' + canary(30) + "\\é"
 VALUES = (VALUE, MULTILINE)
+MANAGER, GROUP_MANAGER = 2301, 2302
 RUN = "01JD0000000000000000000000"
 CALLERS = {
     "admin": ADMIN,
@@ -28,8 +30,13 @@ CALLERS = {
     "auditor": AUDITOR,
     "granted": ETL,
     "granted_another": CRM,
+    "manager": MANAGER,
+    "group_manager": GROUP_MANAGER,
+    "manager_of_another": 2303,
     "stranger": STRANGER,
 }
+GROUPS = {"group_manager": (GROUP,)}
+MANAGERS = {"manager", "group_manager"}
 RIGHTS = {
     "anyone": set(CALLERS),
     "admin": {"admin"},
@@ -37,6 +44,9 @@ RIGHTS = {
     "reader": {"admin", "operator", "auditor"},
     "auditor": {"admin", "auditor"},
     "granted": {"granted"},
+    "manager": {"admin", "operator"} | MANAGERS,
+    "keeper": {"admin"} | MANAGERS,
+    "viewer": {"admin", "operator", "auditor"} | MANAGERS,
 }
 # What a sensible request carries, by method, for an integration; every row of requests.def has one.
 PARAMS = {
@@ -57,8 +67,8 @@ PARAMS = {
     "secret.show": lambda name: {"integration": name, "key": "API_TOKEN"},
     "secret.revoke": lambda name: {"integration": name, "key": "NEW_KEY", "version": 1, "force": True},
     "secret.remove": lambda name: {"integration": name, "key": "NEW_KEY"},
-    "secret.promote": lambda name: {"integration": name, "key": "NEW_KEY"},
-    "secret.rollback": lambda name: {"integration": name, "key": "NEW_KEY"},
+    "secret.promote": lambda name: {"integration": name, "key": "API_TOKEN"},
+    "secret.rollback": lambda name: {"integration": name, "key": "API_TOKEN"},
     "secret.record_test": lambda name: {
         "run": RUN,
         "passed": True,
@@ -99,6 +109,8 @@ def prepare(vault):
         vault.put(name, "API_PEM", MULTILINE, multiline=True)
     vault.grant(NAME, user=ETL)
     vault.grant(OTHER, user=CRM)
+    vault.call("integration.edit", {"name": NAME, "managed_by": [str(MANAGER), f"%{GROUP}"]})
+    vault.call("integration.edit", {"name": OTHER, "managed_by": ["2303"]})
 
 
 def methods(vault):
@@ -106,7 +118,7 @@ def methods(vault):
 
 
 def ask_raw(vault, role, method, params):
-    with vault.client(CALLERS[role]) as client:
+    with vault.client(CALLERS[role], groups=GROUPS.get(role, ())) as client:
         return client.ask_line(client.request(method, params))
 
 
@@ -139,13 +151,20 @@ def the_granted_caller_is_the_only_one_who_gets_the_values(vault):
         equal(json.loads(line)["error"]["data"]["error"], "denied", f"{role} (uid {uid})")
 
 
+def is_list_of_all(method, entry):
+    """A manager of anything is shown a list of its own, which may be empty."""
+    return entry["right"] == "viewer" and not {"name", "integration"} & set(PARAMS[method](NAME))
+
+
 def role_check(role):
     def check(vault):
         for method, entry in methods(vault).items():
             line = ask_raw(vault, role, method, PARAMS[method](NAME))
             reply = json.loads(line)
             word = reply["error"]["data"]["error"] if "error" in reply else "ok"
-            may = role in RIGHTS[entry["right"]]
+            may = role in RIGHTS[entry["right"]] or (
+                role == "manager_of_another" and is_list_of_all(method, entry)
+            )
             if method != "env.fetch" or not may:
                 must_hold_no_value(line, f"{method} by {role}")
             expected = (
@@ -158,7 +177,17 @@ def role_check(role):
     return check
 
 
-for _role in ("stranger", "granted_another", "auditor", "operator", "admin", "granted"):
+for _role in (
+    "stranger",
+    "granted_another",
+    "manager_of_another",
+    "auditor",
+    "manager",
+    "group_manager",
+    "operator",
+    "admin",
+    "granted",
+):
     suite.add(f"every_method_called_by_{_role}_does_what_the_right_says", role_check(_role))
 
 
@@ -218,16 +247,18 @@ def equality_check(role):
         for method, entry in methods(vault).items():
             if role in RIGHTS[entry["right"]] and method != "env.fetch" or method in ANYONE:
                 continue
+            if role == "manager_of_another" and is_list_of_all(method, entry):
+                continue
             forbidden, absent = (
                 ask_raw(vault, role, method, PARAMS[method](name))
-                for name in (OTHER if role != "granted_another" else NAME, ABSENT)
+                for name in (OTHER if "another" not in role else NAME, ABSENT)
             )
             equal(absent, forbidden, f"{method} by {role}: the reply about what is absent")
 
     return check
 
 
-for _role in ("stranger", "granted", "granted_another", "auditor"):
+for _role in ("stranger", "granted", "granted_another", "auditor", "manager_of_another"):
     suite.add(f"absent_and_forbidden_are_equal_to_the_byte_for_{_role}", equality_check(_role))
 
 
@@ -264,6 +295,45 @@ def whoami_names_only_what_the_caller_itself_is_granted(vault):
     equal(vault.call("whoami", uid=ETL)["integrations"], [NAME], "granted user")
     equal(vault.call("whoami", uid=STRANGER)["integrations"], [], "stranger")
     equal(vault.call("whoami", uid=OPERATOR)["roles"], ["operator"], "roles of an operator")
+
+
+@suite.check
+def whoami_names_what_the_caller_itself_manages(vault):
+    equal(vault.call("whoami", uid=MANAGER)["manages"], [NAME], "manager")
+    with vault.client(GROUP_MANAGER, groups=(GROUP,)) as client:
+        equal(client.call("whoami")["manages"], [NAME], "member of a group that manages")
+    for uid in (GROUP_MANAGER, STRANGER, OPERATOR, ADMIN):
+        equal(vault.call("whoami", uid=uid)["manages"], [], f"uid {uid}")
+
+
+@suite.check
+def lists_show_a_manager_its_own_integrations_only(vault):
+    for method, what, of in (
+        ("integration.list", "integrations", "name"),
+        ("grant.list", "grants", "integration"),
+        ("alert.list", "alerts", "integration"),
+        ("holder.list", "holders", "integration"),
+    ):
+        names = {entry[of] for entry in vault.call(method, uid=MANAGER)[what]}
+        assert names <= {NAME}, f"{method}: {names}"
+    equal(
+        [entry["name"] for entry in vault.call("integration.list", uid=2303)["integrations"]], [OTHER], "list"
+    )
+
+
+@suite.check
+def a_manager_touches_neither_grants_nor_who_manages(vault):
+    with vault.client(MANAGER) as client:
+        for change in (
+            {"managed_by": [str(MANAGER)]},
+            {"environment": "sandbox"},
+            {"test": "id"},
+            {"managed_by": ""},
+        ):
+            client.must_refuse("integration.edit", {"name": NAME, "purpose": "p", **change}, "denied")
+        client.must_refuse("grant.add", {"integration": NAME, "rule": {"user": str(MANAGER)}}, "denied")
+        client.must_refuse("env.fetch", {"integration": NAME}, "denied")
+        client.must_refuse("secret.list", {"integration": NAME, "touched_by": str(ETL)}, "denied")
 
 
 @suite.check

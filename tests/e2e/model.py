@@ -79,29 +79,29 @@ METHODS = {
     "status": ("anyone", "read", "", ""),
     "session.prove": ("anyone", "read", "nonce", ""),
     "integration.add": ("admin", "change", "name " + " ".join(MANDATORY), OPTIONAL_FIELDS + " request_id"),
-    "integration.list": ("reader", "read", "", "owner state workspace label"),
-    "integration.show": ("reader", "read", "name", ""),
-    "integration.edit": ("admin", "change", "name", INTEGRATION_FIELDS + " request_id"),
+    "integration.list": ("viewer", "read", "", "owner state workspace label"),
+    "integration.show": ("viewer", "read", "name", ""),
+    "integration.edit": ("keeper", "change", "name", INTEGRATION_FIELDS + " request_id"),
     "grant.add": ("admin", "change", "integration rule", "staged_only request_id"),
     "grant.remove": ("admin", "change", "integration id", "request_id"),
-    "grant.list": ("reader", "read", "", "integration"),
+    "grant.list": ("viewer", "read", "", "integration"),
     "secret.put": (
-        "operator",
+        "manager",
         "change",
         "integration key value",
         "encoding stage if_absent multiline description issuer issuer_ref note expires_at expect_version request_id",
     ),
-    "secret.list": ("reader", "read", "", "integration touched_by"),
-    "secret.show": ("reader", "read", "integration key", ""),
-    "secret.promote": ("operator", "change", "integration key", "version untested expect_version request_id"),
-    "secret.rollback": ("operator", "change", "integration key", "version expect_version request_id"),
+    "secret.list": ("viewer", "read", "", "integration touched_by"),
+    "secret.show": ("viewer", "read", "integration key", ""),
+    "secret.promote": ("manager", "change", "integration key", "version untested expect_version request_id"),
+    "secret.rollback": ("manager", "change", "integration key", "version expect_version request_id"),
     "secret.revoke": (
-        "operator",
+        "manager",
         "change",
         "integration key version",
         "force processes_only expect_version request_id",
     ),
-    "secret.remove": ("operator", "change", "integration key", "expect_version request_id"),
+    "secret.remove": ("manager", "change", "integration key", "expect_version request_id"),
     "secret.record_test": (
         "granted",
         "change",
@@ -111,10 +111,10 @@ METHODS = {
     "env.fetch": ("granted", "fetch", "", "integration staged only optional"),
     "env.watch": ("granted", "read", "", "integration"),
     "holder.release": ("granted", "change", "run", "request_id"),
-    "holder.list": ("reader", "read", "", "integration key"),
+    "holder.list": ("viewer", "read", "", "integration key"),
     "run.end": ("granted", "change", "run exit_status", "request_id"),
-    "run.list": ("reader", "read", "integration", "days limit"),
-    "alert.list": ("reader", "read", "", ""),
+    "run.list": ("viewer", "read", "integration", "days limit"),
+    "alert.list": ("viewer", "read", "", ""),
     "audit.list": ("auditor", "read", "", "after limit since until uid integration outcome kind"),
 }
 
@@ -420,6 +420,8 @@ class Answer:
 
 
 ROLES = {"admin": {"admin"}, "operator": {"admin", "operator"}, "reader": {"admin", "operator", "auditor"}}
+# Nobody manages anything here.
+ROLES.update(keeper=ROLES["admin"], manager=ROLES["operator"], viewer=ROLES["reader"])
 ROLES["auditor"] = {"admin", "auditor"}
 
 # ---- the model ----
@@ -604,6 +606,7 @@ class Model:
             "roles": Members(must, ["operator"] if "admin" in must else []),
             "integrations": Members(full),
             "staged_only": Members(tester),
+            "manages": [],
         }
 
     def status(self, answer):
