@@ -23,6 +23,7 @@ struct checking {
 	struct store *store;
 	struct keys *keys;
 	struct chain chain;
+	uint64_t archived; /* up to this number records were cut off; the chain begins behind it */
 	struct arena arena;
 	struct wrapped_dek *deks;
 	size_t dek_count;
@@ -49,6 +50,10 @@ static enum err check_audit(struct checking *checking)
 	struct store_state state = {0};
 	enum err err = store_state_get(checking->store, &state);
 
+	/* What was archived is verified with its segments; here the chain begins where they end. */
+	checking->archived = state.audit_cut_seq;
+	checking->chain.seq = state.audit_cut_seq;
+	memcpy(checking->chain.head, state.audit_cut_hash, sizeof(checking->chain.head));
 	if (err == OK)
 		err = store_audit_each(checking->store, &filter, on_record, checking);
 	if (err == OK &&
@@ -154,6 +159,7 @@ int setup_check(const struct config *config)
 {
 	struct checking checking = {0};
 	const char *reason = NULL;
+	char archived[64] = "";
 	enum err err = setup_open(config, &checking.store, &checking.keys, &reason);
 
 	if (err == OK) {
@@ -176,10 +182,13 @@ int setup_check(const struct config *config)
 		log_error("%s", reason != NULL ? reason : err_text(err));
 	if (err == OK && checking.damaged > 0)
 		err = ERR_STORAGE;
+	if (err == OK && checking.archived > 0)
+		snprintf(archived, sizeof(archived), " behind the %llu that were archived",
+			(unsigned long long)checking.archived);
 	if (err == OK)
-		printf("The vault is whole: %zu integrations, %llu sealed values, %llu audit records"
+		printf("The vault is whole: %zu integrations, %llu sealed values, %llu audit records%s"
 		       "; this version does not authenticate configuration rows (see SECURITY.md)\n",
 			checking.dek_count, (unsigned long long)checking.values,
-			(unsigned long long)checking.chain.seq);
+			(unsigned long long)(checking.chain.seq - checking.archived), archived);
 	return err_exit_code(err);
 }

@@ -20,11 +20,12 @@
 #include "service.h"
 #include "setup.h"
 
-enum { TICK_MS = 1000 };
+enum { TICK_MS = 1000, HOST_BYTES = 256 };
 
 struct daemon {
 	char config_path[CONFIG_PATH_BYTES];
 	struct setup_recipients recipients; /* for init */
+	char host[HOST_BYTES];
 	struct config *config; /* of the start, but for its rules and limits, which a reload changes */
 	struct roles roles;
 	struct core *core;
@@ -179,8 +180,13 @@ static enum err start_core(struct daemon *daemon, int *fd_out, const char **reas
 		.rules = &daemon->config->rules,
 		.roles = &daemon->roles,
 		.may_swap = daemon->config->allow_swap,
-		.backup_dir = daemon->config->backup_dir};
+		.backup_dir = daemon->config->backup_dir,
+		.archive_dir = daemon->config->archive_dir,
+		.host = daemon->host};
 	enum err err = setup_open(daemon->config, &options.store, &options.keys, reason_out);
+
+	/* Its last byte stays NUL; a name that cannot be had is none. */
+	(void)gethostname(daemon->host, sizeof(daemon->host) - 1);
 
 	if (err != OK)
 		return err;

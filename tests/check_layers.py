@@ -33,7 +33,7 @@ ONLY = {
 DOORS = {
     "uv.h": ["daemon/net/", "daemon/main.c"],
     "sqlite3.h": ["daemon/store/"],
-    "sodium.h": ["daemon/crypto/", "proto/record.c", "proto/command.c"],
+    "sodium.h": ["daemon/crypto/", "proto/record.c", "proto/command.c", "proto/checkpoint.c"],
     "ini.h": ["daemon/ops/"],
     "libsmartcols.h": ["client/cli/"],
     "libsmartcols/libsmartcols.h": ["client/cli/"],

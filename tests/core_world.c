@@ -13,6 +13,7 @@
 /* ---- the time: these two take the place of the daemon's ---- */
 
 int64_t core_clock_ms;
+const char *core_archive_dir;
 
 int64_t clock_wall_ms(void)
 {
@@ -225,7 +226,9 @@ static void make_core(struct core_world *world, struct store *store, struct keys
 		.store = store,
 		.keys = keys,
 		.sealed_reason = store == NULL ? "the root key is missing" : NULL,
-		.may_swap = true};
+		.may_swap = true,
+		.archive_dir = core_archive_dir,
+		.host = "test host"};
 
 	ck_ok(core_new(&options, &world->core));
 }
@@ -575,8 +578,12 @@ static enum err on_followed(void *arg, const struct record *record)
 void core_check_chain(const struct core_world *world)
 {
 	struct store_audit_filter filter = {.limit = UINT32_MAX};
+	struct store_state state = {0};
 	struct chain chain = {0};
 
+	ck_ok(store_state_get(world->core->store, &state));
+	chain.seq = state.audit_cut_seq;
+	memcpy(chain.head, state.audit_cut_hash, sizeof(chain.head));
 	ck_ok(store_audit_each(world->core->store, &filter, on_followed, &chain));
 	ck_assert_uint_eq(chain.seq, world->core->chain.seq);
 	ck_assert_mem_eq(chain.head, world->core->chain.head, sizeof(chain.head));

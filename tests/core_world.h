@@ -22,6 +22,10 @@ enum { UID_ADMIN = 70001, UID_OPERATOR, UID_AUDITOR, UID_APP, UID_OTHER_APP, UID
 
 extern int64_t core_clock_ms; /* what clock_wall_ms says */
 
+/* ---- the archive ---- */
+
+extern const char *core_archive_dir; /* of cores that are made from now on; NULL: they have none */
+
 /* ---- the store's answers ---- */
 
 /* An error here is given once, by the next call of that function, without its effect; begin keeps failing. */
@@ -127,7 +131,7 @@ struct store_counts core_counts(const struct core_world *world);
 /* The record with this number, 0: the newest.  Its subject is good until the next call. */
 struct record core_record(const struct core_world *world, uint64_t seq);
 
-/* The chain from the first record to the head that the core would go on from. */
+/* The chain from the cut to the head that the core would go on from. */
 void core_check_chain(const struct core_world *world);
 
 /* Puts the integration into a state by the store's own means, which no method offers yet. */

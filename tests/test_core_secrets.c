@@ -484,6 +484,8 @@ static const char *const good[REQUEST_COUNT] = {
 	[REQUEST_USAGE_SHOW] = "{\"integration\":\"app\"}",
 	[REQUEST_ALERT_LIST] = "{}",
 	[REQUEST_AUDIT_LIST] = "{\"limit\":1000}",
+	[REQUEST_AUDIT_CHECKPOINT] = "{}",
+	[REQUEST_AUDIT_ARCHIVE] = "{\"until\":\"2000-01-01T00:00:00Z\"}",
 };
 
 static const char value[] = "foobar-triple-secret!!";

@@ -351,6 +351,12 @@ START_TEST(revoked_and_without_ciphertext_are_one_thing)
 }
 END_TEST
 
+static enum err on_any_record(void *arg, const struct record *record)
+{
+	*(struct record *)arg = *record;
+	return OK;
+}
+
 START_TEST(a_record_that_does_not_follow_the_head_is_refused)
 {
 	/* P4, P7 */
@@ -368,6 +374,130 @@ START_TEST(a_record_that_does_not_follow_the_head_is_refused)
 	ck_err(store_audit_append(world.store, &record), ERR_INTERNAL);
 	store_abort(world.store);
 	world_end(&world);
+}
+END_TEST
+
+static void spoil(const struct world *world, const char *sql)
+{
+	char path[128] = "";
+	sqlite3 *db = NULL;
+	char *message = NULL;
+
+	world_path(world, "coffer.db", path);
+	ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
+	ck_assert_msg(sqlite3_exec(db, sql, NULL, NULL, &message) == SQLITE_OK, "%s: %s", sql, message);
+	sqlite3_close(db);
+}
+
+static struct record nth_record(struct store *store, uint64_t seq)
+{
+	struct store_audit_filter filter = {.after = seq - 1, .limit = 1};
+	struct record record = {0};
+
+	ck_ok(store_audit_each(store, &filter, on_any_record, &record));
+	return record;
+}
+
+static void append_records(struct world *world, int count)
+{
+	ck_ok(store_begin(world->store));
+	for (int i = 0; i < count; i++)
+		ck_ok(world_append(world->store, "x", "ok", 0));
+	ck_ok(world_commit(world->store));
+}
+
+START_TEST(a_cut_that_is_not_at_a_record_is_refused)
+{
+	/* P7 */
+	struct world world;
+	unsigned char hash[STORE_HASH_BYTES] = {0};
+
+	world_start(&world);
+	append_records(&world, 5);
+
+	struct record third = nth_record(world.store, 3);
+
+	ck_err(store_audit_cut(world.store, 3, third.hash), ERR_STORAGE); /* no turn is open */
+	ck_ok(store_begin(world.store));
+	ck_err(store_audit_cut(world.store, 3, hash), ERR_INTERNAL);
+	ck_err(store_audit_cut(world.store, 0, hash), ERR_INTERNAL);
+	ck_err(store_audit_cut(world.store, 6, hash), ERR_INTERNAL);
+	store_abort(world.store);
+	ck_ok(store_check(world.store, &world.reason));
+	world_end(&world);
+}
+END_TEST
+
+START_TEST(a_cut_is_taken_back_with_its_turn_or_stays_with_its_commit)
+{
+	/* P5, P7 */
+	struct world world;
+	struct store_state state = {0};
+	struct store_counts counts = {0};
+
+	world_start(&world);
+	append_records(&world, 5);
+
+	struct record third = nth_record(world.store, 3);
+
+	ck_ok(store_state_get(world.store, &state));
+
+	uint64_t bytes = state.audit_bytes;
+
+	ck_assert_uint_eq(bytes, 5 * store_audit_record_bytes(&third));
+	ck_ok(store_begin(world.store));
+	ck_ok(store_audit_cut(world.store, 3, third.hash));
+	store_abort(world.store);
+	ck_ok(store_state_get(world.store, &state));
+	ck_assert_uint_eq(state.audit_cut_seq, 0);
+	ck_assert_uint_eq(state.audit_bytes, bytes);
+	ck_ok(store_check(world.store, &world.reason));
+	ck_ok(store_begin(world.store));
+	ck_ok(store_audit_cut(world.store, 3, third.hash));
+	ck_ok(world_commit(world.store));
+	for (int i = 0; i < 2; i++) {
+		ck_ok(store_state_get(world.store, &state));
+		ck_assert_uint_eq(state.audit_cut_seq, 3);
+		ck_assert_mem_eq(state.audit_cut_hash, third.hash, sizeof(third.hash));
+		ck_assert_uint_eq(state.audit_bytes, 2 * store_audit_record_bytes(&third));
+		ck_ok(store_counts(world.store, &counts));
+		ck_assert_uint_eq(counts.audit_records, 2);
+		ck_ok(store_check(world.store, &world.reason));
+		ck_ok(store_begin(world.store));
+		ck_err(store_audit_cut(world.store, 3, third.hash), ERR_INTERNAL); /* it is gone */
+		store_abort(world.store);
+		world_close(&world);
+		world_open(&world);
+	}
+	world_end(&world);
+}
+END_TEST
+
+START_TEST(check_finds_a_cut_that_was_moved)
+{
+	/* P7 */
+	static const char *const spoils[] = {"DELETE FROM audit WHERE seq = 4",
+		"UPDATE state SET audit_cut_seq = 2", "UPDATE state SET audit_cut_seq = 0",
+		"UPDATE state SET audit_bytes = audit_bytes + 1"};
+
+	for (size_t i = 0; i < sizeof(spoils) / sizeof(spoils[0]); i++) {
+		struct world world;
+
+		world_start(&world);
+		append_records(&world, 5);
+
+		struct record third = nth_record(world.store, 3);
+
+		ck_ok(store_begin(world.store));
+		ck_ok(store_audit_cut(world.store, 3, third.hash));
+		ck_ok(world_commit(world.store));
+		world_close(&world);
+		spoil(&world, spoils[i]);
+		world_open(&world);
+		ck_err(store_check(world.store, &world.reason), ERR_STORAGE);
+		ck_assert_str_eq(world.reason, "audit records are missing or damaged");
+		world_end(&world);
+	}
 }
 END_TEST
 
@@ -422,18 +552,6 @@ START_TEST(a_run_that_no_integration_can_have_is_refused)
 END_TEST
 
 /* ---- refusals: damage ---- */
-
-static void spoil(const struct world *world, const char *sql)
-{
-	char path[128] = "";
-	sqlite3 *db = NULL;
-	char *message = NULL;
-
-	world_path(world, "coffer.db", path);
-	ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
-	ck_assert_msg(sqlite3_exec(db, sql, NULL, NULL, &message) == SQLITE_OK, "%s: %s", sql, message);
-	sqlite3_close(db);
-}
 
 START_TEST(damaged_run_lists_are_found_and_never_believed)
 {
@@ -1545,8 +1663,10 @@ UNIT_MAIN("store", a_write_outside_a_turn_is_refused, a_second_turn_or_request_i
 	two_integrations_of_one_name_or_id_are_refused, rows_that_belong_to_nothing_are_refused,
 	changes_of_what_is_not_there_are_not_found, numbers_that_the_store_cannot_hold_are_refused,
 	revoked_and_without_ciphertext_are_one_thing, a_record_that_does_not_follow_the_head_is_refused,
-	a_run_that_no_integration_can_have_is_refused, damaged_run_lists_are_found_and_never_believed,
-	check_finds_what_was_removed_or_planted, a_rolled_back_request_leaves_nothing_and_the_others_stay,
+	a_cut_that_is_not_at_a_record_is_refused, a_cut_is_taken_back_with_its_turn_or_stays_with_its_commit,
+	check_finds_a_cut_that_was_moved, a_run_that_no_integration_can_have_is_refused,
+	damaged_run_lists_are_found_and_never_believed, check_finds_what_was_removed_or_planted,
+	a_rolled_back_request_leaves_nothing_and_the_others_stay,
 	a_step_outside_a_request_or_in_another_is_refused,
 	a_rolled_back_step_leaves_nothing_and_its_request_stays, a_request_takes_its_steps_with_it,
 	an_aborted_turn_leaves_nothing, a_turn_with_nothing_to_keep_writes_nothing,

@@ -39,17 +39,35 @@ static int64_t time_field(const struct request *request, enum field field)
 		       : 0;
 }
 
-/* The head tells a cut tail to whoever remembers an older one. */
-static void write_head(struct call *call)
+void audits_write_place(
+	struct json_writer *w, const char *name, uint64_t seq, const unsigned char hash[RECORD_HASH_BYTES])
 {
-	char hash[2 * RECORD_HASH_BYTES + 1] = "";
+	char hex[2 * RECORD_HASH_BYTES + 1] = "";
 
-	hex_encode(call->core->chain.head, RECORD_HASH_BYTES, hash);
-	json_key(&call->w, "head");
-	json_begin_object(&call->w);
-	json_put_integer(&call->w, "seq", (int64_t)call->core->chain.seq);
-	json_put_string(&call->w, "hash", hash);
-	json_end_object(&call->w);
+	hex_encode(hash, RECORD_HASH_BYTES, hex);
+	json_key(w, name);
+	json_begin_object(w);
+	json_put_integer(w, "seq", (int64_t)seq);
+	json_put_string(w, "hash", hex);
+	json_end_object(w);
+}
+
+/* The head tells a cut tail to whoever remembers an older one; the cut, where the records that are left begin. */
+static enum err write_ends(struct call *call)
+{
+	struct core *core = call->core;
+	struct store_state state = {0};
+	char vault[2 * STORE_ID_BYTES + 1] = "";
+	enum err err = store_state_get(core->store, &state);
+
+	if (err != OK)
+		return err;
+	hex_encode(state.vault_id, sizeof(state.vault_id), vault);
+	audits_write_place(&call->w, "head", core->chain.seq, core->chain.head);
+	audits_write_place(&call->w, "cut", state.audit_cut_seq, state.audit_cut_hash);
+	json_put_string(&call->w, "vault", vault);
+	json_put_string(&call->w, "host", core->host);
+	return OK;
 }
 
 enum err handle_audit_list(struct call *call)
@@ -85,7 +103,8 @@ enum err handle_audit_list(struct call *call)
 		err = OK;
 	json_end_array(&call->w);
 	json_put_integer(&call->w, "last", (int64_t)listing.last);
-	write_head(call);
+	if (err == OK)
+		err = write_ends(call);
 	json_end_object(&call->w);
 	return err;
 }

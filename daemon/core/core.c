@@ -9,6 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "archives.h"
+#include "base64.h"
 #include "clock.h"
 #include "holders.h"
 #include "log.h"
@@ -64,6 +66,7 @@ enum err core_new(const struct core_options *options, struct core **out)
 	core->rules = options->rules;
 	core->roles = options->roles;
 	core->sealed_reason = options->sealed_reason;
+	core->host = options->host != NULL ? options->host : "-";
 	core->started_ms = clock_wall_ms();
 
 	enum err err = init_memory(core, options->may_swap);
@@ -71,6 +74,7 @@ enum err core_new(const struct core_options *options, struct core **out)
 	if (err == OK && options->store != NULL) {
 		core->store = options->store;
 		core->backup_dir = options->backup_dir;
+		core->archive_dir = options->archive_dir;
 		err = read_state(core);
 		if (err == OK)
 			err = holders_new(&core->holders);
@@ -83,6 +87,8 @@ enum err core_new(const struct core_options *options, struct core **out)
 		return err;
 	}
 	core->keys = options->keys;
+	if (core->store != NULL)
+		archives_recover(core);
 	*out = core;
 	return OK;
 }
@@ -130,10 +136,8 @@ void core_on_own_commit(void *arg, enum err err)
 	*(enum err *)arg = err;
 }
 
-typedef enum err own_work_fn(struct core *core, void *arg);
-
 /* Runs work in a transaction of its own.  An engine that answers later would keep the result for the next tick. */
-static enum err run_own(struct core *core, own_work_fn *work, void *arg)
+enum err core_run_own(struct core *core, core_own_work_fn *work, void *arg)
 {
 	struct chain before = core->chain;
 	enum err committed = ERR_STORAGE;
@@ -166,11 +170,25 @@ static enum err record_daemon(struct core *core, void *arg)
 	return trail_append(core, &record);
 }
 
+/* Whoever keeps the journal elsewhere keeps a head of the audit log with it (P7). */
+static void log_head(const struct core *core, const char *kind)
+{
+	char hash[2 * RECORD_HASH_BYTES + 1] = "";
+
+	hex_encode(core->chain.head, RECORD_HASH_BYTES, hash);
+	log_notice("%s is audit record %llu:%s", kind, (unsigned long long)core->chain.seq, hash);
+}
+
 enum err core_record_daemon(struct core *core, const char *kind)
 {
 	if (turn_is_open(&core->turn))
 		turn_end(&core->turn); /* its requests came before */
-	return run_own(core, record_daemon, (void *)(uintptr_t)kind);
+
+	enum err err = core_run_own(core, record_daemon, (void *)(uintptr_t)kind);
+
+	if (err == OK)
+		log_head(core, kind);
+	return err;
 }
 
 struct tick {
@@ -223,7 +241,7 @@ void core_tick(struct core *core, bool shutting_down)
 
 	holders_tick(core, now_ms);
 
-	enum err err = run_own(core, work_tick, &tick);
+	enum err err = core_run_own(core, work_tick, &tick);
 
 	holders_stored(core, err == OK);
 	if (err != OK)
@@ -231,6 +249,8 @@ void core_tick(struct core *core, bool shutting_down)
 	else if (tick.must_expire)
 		core->results_expired_ms = now_ms;
 	turn_checkpoint(core);
+	if (!shutting_down)
+		archives_tick(core, now_ms);
 	if (store_is_broken(core->store) && core->broken != NULL)
 		core->broken(core->broken_arg);
 }

@@ -25,6 +25,8 @@ struct core_options {
 	struct keys *keys; /* the same */
 	const char *sealed_reason; /* a constant: why the vault serves nothing; NULL when it serves */
 	bool may_swap;
+	const char *archive_dir; /* not owned; where audit records go that leave the store; NULL: nowhere */
+	const char *host; /* not owned; this host's name, for checkpoints and exports; NULL: none */
 	const char *backup_dir; /* not owned; where files may hold what was revoked; NULL: nowhere */
 };
 

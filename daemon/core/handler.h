@@ -26,6 +26,8 @@ struct core {
 	struct keys *keys;
 	const char *sealed_reason;
 	const char *backup_dir;
+	const char *archive_dir;
+	const char *host;
 	struct store_state state; /* vault_id and the like, as read at start */
 	struct chain chain;
 	struct arena arena; /* plaintext of the request at hand */
@@ -43,6 +45,12 @@ struct core {
 	core_broken_fn *broken;
 	void *broken_arg;
 	int64_t results_expired_ms; /* when old results were last dropped */
+	struct {
+		uint64_t to; /* a segment up to this record waits for the commit; 0: none does */
+		char file[96];
+	} archiving;
+	const char *archive_trouble; /* why the last archiving by itself failed, a constant */
+	int64_t archive_look_ms; /* when it is looked for again */
 	char subject[RECORD_SUBJECT_BYTES_MAX]; /* record.subject of the request at hand */
 	/* The same of the one that it runs inside itself (nested.c). */
 	struct request inner_request;
@@ -215,6 +223,12 @@ void integration_write(struct call *call, const struct store_integration *integr
 /* ---- usage.c ---- */
 
 enum { USAGE_DAYS_MAX = 400 }; /* use is kept for so long */
+
+/* ---- audits.c ---- */
+
+/* "name":{"seq":…,"hash":…}: a place in the chain. */
+void audits_write_place(
+	struct json_writer *w, const char *name, uint64_t seq, const unsigned char hash[RECORD_HASH_BYTES]);
 
 /* ---- grants.c ---- */
 

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "archives.h"
 #include "clock.h"
 #include "frame.h"
 #include "holders.h"
@@ -249,6 +250,23 @@ static void write_hex(struct json_writer *w, const char *key, const unsigned cha
 	json_put_string(w, key, text);
 }
 
+static void write_audit(struct call *call)
+{
+	struct json_writer *w = &call->w;
+	struct archives_state state = {0};
+	struct store_state place = {0};
+
+	archives_look(call->core, &state);
+	json_key(w, "audit");
+	json_begin_object(w);
+	json_put_integer(w, "bytes", (int64_t)state.bytes);
+	json_put_integer(w, "limit_bytes", (int64_t)state.limit_bytes);
+	if (store_state_get(call->core->store, &place) == OK)
+		json_put_integer(w, "archived", (int64_t)place.audit_cut_seq);
+	json_put_string(w, "trouble", state.trouble);
+	json_end_object(w);
+}
+
 static enum err write_counts(struct call *call)
 {
 	struct store_counts counts = {0};
@@ -258,6 +276,7 @@ static enum err write_counts(struct call *call)
 	if (err != OK)
 		return err;
 	write_hex(w, "vault", call->core->state.vault_id, sizeof(call->core->state.vault_id));
+	json_put_string(w, "host", call->core->host);
 	json_key(w, "store");
 	json_begin_object(w);
 	json_put_integer(w, "bytes", (int64_t)counts.file_bytes);
@@ -277,6 +296,7 @@ static enum err write_counts(struct call *call)
 		json_put_integer(
 			w, "connections", (int64_t)call->core->connections(call->core->connections_arg));
 	json_end_object(w);
+	write_audit(call);
 	return OK;
 }
 

@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 
+#include "archives.h"
 #include "clock.h"
 #include "holders.h"
 #include "log.h"
@@ -127,6 +128,7 @@ static void on_durable(void *arg, enum err err)
 	}
 	holders_stored(core, err == OK);
 	watches_settle(core, err == OK);
+	archives_settle(core);
 	*turn = (struct turn){0};
 	if (err == OK && core->store != NULL)
 		checkpoint(core, first);

@@ -101,6 +101,15 @@ void keys_release(const struct keys *keys);
 void keys_mac(const struct keys *keys, const char *label, const void *bytes, size_t len,
 	unsigned char out[MAC_BYTES]);
 
+/*
+ * An Ed25519 signature (RFC 8032) by the key whose seed is SIG, and the public half of that key.  Deterministic: the
+ * same bytes give the same signature.
+ */
+enum { SIGNATURE_BYTES = 64 };
+void keys_sign(const struct keys *keys, const void *bytes, size_t len, unsigned char out[SIGNATURE_BYTES]);
+void keys_public(const struct keys *keys, unsigned char out[KEY_BYTES]);
+uint64_t keys_epoch(const struct keys *keys, enum key_purpose purpose); /* 0: not in the ring */
+
 /* ---- data keys ---- */
 
 struct dek_context {

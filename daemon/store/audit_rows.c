@@ -1,6 +1,7 @@
 /*
  * Audit records as rows.  A record is taken only if it follows the head, and the head moves with it, in the
- * transaction of what it records (P4).  What a record means and how it is sealed is known elsewhere.
+ * transaction of what it records (P4).  What a record means and how it is sealed is known elsewhere, and so is that
+ * records were archived before they are cut off at the chain's beginning (P7).
  */
 #include "sqlite.h"
 
@@ -28,6 +29,15 @@ static void put_record(struct query *query, const struct record *record)
 	query_put_fixed(query, record->hash, sizeof(record->hash));
 }
 
+uint64_t store_audit_record_bytes(const struct record *record)
+{
+	enum { NUMBERS_AND_HASHES = 128 }; /* what they and the row's own overhead come to, about */
+
+	return NUMBERS_AND_HASHES + strlen(record->kind) + strlen(record->outcome) + strlen(record->unit) +
+	       strlen(record->integration) + strlen(record->key) + strlen(record->run) + record->subject.len +
+	       strlen(record->detail);
+}
+
 enum err store_audit_append(struct store *store, const struct record *record)
 {
 	struct store_state *state = &store->now.state;
@@ -46,6 +56,7 @@ enum err store_audit_append(struct store *store, const struct record *record)
 	if (err != OK)
 		return err;
 	state->audit_seq = record->seq;
+	state->audit_bytes += store_audit_record_bytes(record);
 	memcpy(state->audit_head, record->hash, sizeof(state->audit_head));
 	store->now.counts.audit_records++;
 	return OK;
@@ -113,4 +124,59 @@ enum err store_audit_each(
 			return err;
 	}
 	return query_result(&query);
+}
+
+static enum err check_hash(struct store *store, uint64_t seq, const unsigned char hash[STORE_HASH_BYTES])
+{
+	QUERY_AUTO query = query_start(store, STATEMENT_AUDIT_HASH);
+	unsigned char stored[STORE_HASH_BYTES] = {0};
+	enum err err = ERR_INTERNAL;
+
+	query_put_u64(&query, seq);
+	if (!query_next(&query))
+		return query_result(&query) == OK ? ERR_INTERNAL : query_result(&query);
+	query_fixed(&query, stored, sizeof(stored));
+	err = query_row_result(&query);
+	return err == OK && memcmp(stored, hash, sizeof(stored)) != 0 ? ERR_INTERNAL : err;
+}
+
+static enum err measure(struct store *store, uint64_t seq, uint64_t *count_out, uint64_t *bytes_out)
+{
+	QUERY_AUTO query = query_start(store, STATEMENT_AUDIT_SIZE);
+
+	query_put_u64(&query, seq);
+	if (query_next(&query)) {
+		*count_out = query_u64(&query);
+		*bytes_out = query_u64(&query);
+	}
+	return query_result(&query);
+}
+
+enum err store_audit_cut(struct store *store, uint64_t seq, const unsigned char hash[STORE_HASH_BYTES])
+{
+	struct store_state *state = &store->now.state;
+	uint64_t count = 0;
+	uint64_t bytes = 0;
+	uint64_t removed = 0;
+	enum err err = seq <= state->audit_seq ? check_hash(store, seq, hash) : ERR_INTERNAL;
+
+	if (err == OK)
+		err = measure(store, seq, &count, &bytes);
+	if (err != OK)
+		return err;
+
+	QUERY_AUTO query = query_start(store, STATEMENT_AUDIT_CUT);
+
+	query_put_u64(&query, seq);
+	err = query_write(&query, &removed);
+	if (err != OK)
+		return err;
+	/* Less than what the numbers say: some were gone already, and nobody may be told that they are archived. */
+	if (removed != count || removed != seq - state->audit_cut_seq)
+		return ERR_STORAGE;
+	state->audit_cut_seq = seq;
+	memcpy(state->audit_cut_hash, hash, sizeof(state->audit_cut_hash));
+	state->audit_bytes -= bytes < state->audit_bytes ? bytes : state->audit_bytes;
+	store->now.counts.audit_records -= count;
+	return OK;
 }

@@ -133,25 +133,32 @@ static enum err check_unit_holders(struct store *store)
 	return store_unit_holder_each(store, on_unit_holder, NULL);
 }
 
+struct log_check {
+	uint64_t last;
+	uint64_t bytes;
+};
+
 static enum err on_record(void *arg, const struct record *record)
 {
-	uint64_t *next = arg;
+	struct log_check *log = arg;
 
-	if (*next != 0 && record->seq != *next)
+	if (record->seq != log->last + 1)
 		return ERR_STORAGE;
-	*next = record->seq + 1;
+	log->last = record->seq;
+	log->bytes += store_audit_record_bytes(record);
 	return OK;
 }
 
-/* Numbers without gaps, and the newest is the one that the state row names. */
+/* Numbers without gaps from the cut on, and the newest is the one that the state row names. */
 static enum err check_audit(struct store *store)
 {
+	const struct store_state *state = &store->now.state;
 	struct store_audit_filter all = {0};
-	uint64_t next = 0;
-	enum err err = store_audit_each(store, &all, on_record, &next);
-	uint64_t newest = next == 0 ? 0 : next - 1;
+	struct log_check log = {.last = state->audit_cut_seq};
+	enum err err = store_audit_each(store, &all, on_record, &log);
 
-	return err == OK && newest != store->now.state.audit_seq ? ERR_STORAGE : err;
+	return err == OK && (log.last != state->audit_seq || log.bytes != state->audit_bytes) ? ERR_STORAGE
+											      : err;
 }
 
 enum err store_check(struct store *store, const char **reason_out)

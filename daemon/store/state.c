@@ -22,6 +22,7 @@ static enum err load_row(struct store *store)
 		query_fixed(&query, now->state.audit_head, sizeof(now->state.audit_head));
 		now->state.audit_cut_seq = query_u64(&query);
 		query_fixed(&query, now->state.audit_cut_hash, sizeof(now->state.audit_cut_hash));
+		now->state.audit_bytes = query_u64(&query);
 		now->grants_made = query_u64(&query);
 		now->runs_made = query_u64(&query);
 		now->runs_folded = query_u64(&query);
@@ -71,6 +72,7 @@ enum err state_write(struct store *store)
 	query_put_fixed(&query, now->state.audit_head, sizeof(now->state.audit_head));
 	query_put_u64(&query, now->state.audit_cut_seq);
 	query_put_fixed(&query, now->state.audit_cut_hash, sizeof(now->state.audit_cut_hash));
+	query_put_u64(&query, now->state.audit_bytes);
 	query_put_u64(&query, now->grants_made);
 	query_put_u64(&query, now->runs_made);
 	query_put_u64(&query, now->runs_folded);

@@ -96,6 +96,7 @@ struct store_state {
 	unsigned char audit_head[STORE_HASH_BYTES];
 	uint64_t audit_cut_seq; /* the records up to here were archived and are gone; 0: none */
 	unsigned char audit_cut_hash[STORE_HASH_BYTES]; /* of the last of them; zero: none */
+	uint64_t audit_bytes; /* that the records which are left take up, about */
 };
 
 enum err store_state_init(
@@ -577,6 +578,15 @@ typedef enum err store_audit_fn(void *arg, const struct record *record);
 
 enum err store_audit_each(
 	struct store *store, const struct store_audit_filter *filter, store_audit_fn *fn, void *arg);
+
+/* What a record counts for in audit_bytes. */
+uint64_t store_audit_record_bytes(const struct record *record);
+
+/*
+ * Removes the records up to this one, whose hash must be this, and moves the state row's cut to it, in the running
+ * transaction: the chain then begins behind it (P7).  ERR_INTERNAL: there is no such record.
+ */
+enum err store_audit_cut(struct store *store, uint64_t seq, const unsigned char hash[STORE_HASH_BYTES]);
 
 /*
  * Counted refusals: one open window per uid and error word.  bump adds one and tells how many the window

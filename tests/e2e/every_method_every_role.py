@@ -85,6 +85,8 @@ PARAMS = {
     "usage.show": lambda name: {"integration": name},
     "alert.list": lambda name: {},
     "audit.list": lambda name: {"integration": name},
+    "audit.checkpoint": lambda name: {},
+    "audit.archive": lambda name: {"until": "2000-01-01T00:00:00Z"},
 }
 # Refused for everybody, for a reason of its own: there is no challenge here, no such grant, nothing staged, no such run.
 ALWAYS_REFUSED = {

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Prints vectors.h: coffer's key and record formats, computed without any of its code.
 
-Written from the formats' descriptions (keys.h, envelope.h, record.h, command.h).  Needs PyNaCl (python3-nacl).
+Written from the formats' descriptions (keys.h, envelope.h, record.h, command.h, checkpoint.h).  Needs PyNaCl and cryptography (python3-nacl, python3-cryptography).
 All keys and nonces derive from names, so the output is the same every time:
 
     ./make_vectors.py > vectors.h
@@ -11,6 +11,7 @@ import hashlib
 import struct
 import zlib
 
+from cryptography.hazmat.primitives.asymmetric import ed25519
 from nacl import bindings
 
 
@@ -151,10 +152,22 @@ def tokens():
     define("VERIFIER", hashlib.blake2b(content, digest_size=32, key=fixed("key TOK", 32)).digest())
 
 
+def checkpoints():
+    """Signed by another implementation than libsodium's."""
+    key = ed25519.Ed25519PrivateKey.from_private_bytes(fixed("key SIG", 32))
+    public = key.public_key().public_bytes_raw()
+    body = ("coffer checkpoint 1\n" + f"vault {'ab' * 16}\n" + "host ledger.example\n" + "seq 4711\n" + f"hash {'cd' * 32}\n" +
+            "time 2026-11-22T09:30:00.123Z\n" + "epoch 1\n" + f"key {public.hex()}\n")
+    define("CHECKPOINT", (body + f"signature {key.sign(body.encode()).hex()}\n").replace("\n", "\\n"))
+    fingerprint = hashlib.blake2b(label("coffer/checkpoint-key/1") + public, digest_size=32).hexdigest()[:16]
+    define("CHECKPOINT_FINGERPRINT", fingerprint)
+
+
 print("/* Made by make_vectors.py: do not edit. */\n/* clang-format off */")
 print("#ifndef COFFER_TESTS_VECTORS_H\n#define COFFER_TESTS_VECTORS_H\n")
 values(keys())
 records()
 commands()
 tokens()
+checkpoints()
 print("\n#endif")
