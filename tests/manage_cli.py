@@ -26,7 +26,7 @@ SECRET = "hunter2-\"quoted\"-€"
 COMMANDS = [
     "status", "whoami",
     "integration add", "integration list", "integration show", "integration edit",
-    "grant add", "grant list", "grant remove",
+    "grant add", "grant list", "grant explain", "grant remove",
     "secret put", "secret list", "secret show", "secret test", "secret promote", "secret rollback", "secret revoke",
     "secret remove", "rotate", "holders", "history", "usage", "alerts",
     "import", "audit list", "audit export", "audit verify",
@@ -80,6 +80,13 @@ RESULTS = {
     "integration.show": {"integration": INTEGRATION, "grants": [GRANT], "secrets": [LISTED]},
     "grant.add": {"grant": GRANT},
     "grant.list": {"grants": [GRANT]},
+    "grant.explain": {
+        "integration": "finance/sync", "state": "active", "user": "etl", "uid": 1001, "groups": [1001], "unit": None,
+        "unit_reason": "no unit was asked about", "staged": False, "grant": None, "blocked": None,
+        "verdict": "no grant matches",
+        "grants": [{"id": 7, "rule": GRANT["rule"], "staged_only": False, "matches": False,
+                    "conditions": [{"condition": "user", "holds": True, "reason": None},
+                                   {"condition": "unit", "holds": False, "reason": "the caller has \x1b[2J none"}]}]},
     "grant.remove": {"removed": 7},
     "secret.list": {"secrets": [LISTED]},
     "secret.show": {"key": "PGPASSWORD", "description": "the warehouse", "issuer": "dba", "versions": VERSIONS},
@@ -279,6 +286,9 @@ class ManageTest(CommandTest):
              {"integration": "x", "rule": {"user": "a"}, "staged_only": True}),
             (["grant", "list"], "grant.list", {}),
             (["grant", "list", "x"], "grant.list", {"integration": "x"}),
+            (["grant", "explain", "x"], "grant.explain", {"integration": "x"}),
+            (["grant", "explain", "x", "--user", "etl", "--unit", "etl.service", "--staged"], "grant.explain",
+             {"integration": "x", "user": "etl", "unit": "etl.service", "staged": True}),
             (["grant", "remove", "x", "7"], "grant.remove", {"integration": "x", "id": 7}),
             (["--json", "secret", "list", "x"], "secret.list", {"integration": "x"}),
             (["secret", "list", "--touched-by", "ada"], "secret.list", {"touched_by": "ada"}),
@@ -309,7 +319,7 @@ class ManageTest(CommandTest):
             for method, result in RESULTS.items():
                 extra = {"integration.add": ["x", "--title=t", "--description=d", "--owner=o", "--contact=c"],
                          "integration.show": ["x"], "integration.edit": ["x"], "grant.add": ["x", "user=u"],
-                         "grant.remove": ["x", "7"], "secret.list": ["x"], "secret.show": ["x", "A"],
+                         "grant.remove": ["x", "7"], "grant.explain": ["x"], "secret.list": ["x"], "secret.show": ["x", "A"],
                          "secret.promote": ["x", "A"], "secret.rollback": ["x", "A"],
                          "secret.revoke": ["x", "A", "2"], "secret.remove": ["x", "A"]}.get(method, [])
                 done = manage(daemon, *words.get(method, method.split(".")), *extra, "--json")
@@ -394,6 +404,22 @@ class ManageTest(CommandTest):
             rows = manage(daemon, "secret", "list", "--touched-by", "ada").stdout.splitlines()
         self.assertRegex(rows[0], r"^INTEGRATION +KEY +VERSION +STATE +PUT +FETCHED +LAST FETCHED$")
         self.assertRegex(rows[1], r"^finance/sync +PGPASSWORD +3 +current +yes +7 +2026-11-22T10:00:00Z$")
+
+    def test_an_explained_grant_says_which_condition_fails(self):
+        with FakeDaemon(answer) as daemon:
+            rows = manage(daemon, "grant", "explain", "x", "--user", "etl").stdout.splitlines()
+        self.assertEqual(rows[0], "user etl (1001) without a unit (no unit was asked about): no grant matches")
+        self.assertRegex(rows[2], r"^ID +RULE +MATCHES +CONDITIONS$")
+        self.assertRegex(rows[3], r"^ *7 +user=etl unit=etl.service +no +user: yes, unit: no \(the caller has .*none\)$")
+        self.assertNotIn("\x1b", rows[3])
+
+    def test_user_is_the_field_where_the_command_has_one_and_the_own_vault_elsewhere(self):
+        with FakeDaemon(answer) as daemon:
+            self.refused(manage(daemon, "grant", "explain", "x", "--user"), 64, "--user needs a value")
+            text = manage(daemon, "grant", "explain", "--help").stdout
+            self.assertIn("--user TEXT", text)
+            self.assertNotIn("your own vault", text)
+            self.assertIn("your own vault", manage(daemon, "grant", "list", "--help").stdout)
 
     def test_a_tester_sees_what_is_staged_only(self):
         who = {**RESULTS["whoami"], "integrations": [], "staged_only": ["finance/sync"]}

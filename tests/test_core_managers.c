@@ -58,6 +58,8 @@ static const struct row {
 	{"integration.show", "{\"name\":\"%s\"}", true},
 	{"integration.edit", "{\"name\":\"%s\",\"purpose\":\"p\"}", true},
 	{"grant.list", "{\"integration\":\"%s\"}", true},
+	{"grant.explain", "{\"integration\":\"%s\"}", true},
+	{"grant.explain", "{\"integration\":\"%s\",\"user\":\"70005\",\"unit\":\"a.service\"}", true},
 	{"grant.add", "{\"integration\":\"%s\",\"rule\":{\"user\":\"70004\"}}", false},
 	{"grant.remove", "{\"integration\":\"%s\",\"id\":1}", false},
 	{"secret.list", "{\"integration\":\"%s\"}", true},

@@ -462,6 +462,7 @@ static const char *const good[REQUEST_COUNT] = {
 	[REQUEST_GRANT_ADD] = "{\"integration\":\"app\",\"rule\":{\"unit\":\"a.service\"}}",
 	[REQUEST_GRANT_REMOVE] = "{\"integration\":\"app\",\"id\":2}",
 	[REQUEST_GRANT_LIST] = "{}",
+	[REQUEST_GRANT_EXPLAIN] = "{\"integration\":\"app\"}",
 	[REQUEST_SECRET_PUT] =
 		("{\"integration\":\"app\",\"key\":\"A\",\"value\":\"Zm9vYmFyLXRyaXBsZS1zZWNyZXQhIQ==\","
 		 "\"encoding\":\"base64\",\"request_id\":\"00000000000000000000000000000001\"}"),

@@ -119,6 +119,45 @@ START_TEST(policy_says_which_condition_failed)
 }
 END_TEST
 
+/* P2: the answers are those that the decision is made of. */
+START_TEST(policy_tells_every_condition_and_whether_it_holds)
+{
+	const struct principal principal = {.uid = 1000, .gid = 1000, .pidfd = -1, .unit = "etl.service"};
+	static const struct {
+		struct grant_rule rule;
+		const char *answers;
+	} rows[] = {
+		{{0}, ""},
+		{{.has_uid = true, .uid = 1001}, "-user"},
+		{{.has_uid = true, .uid = 1000, .has_gid = true, .gid = 7}, "+user-group"},
+		{{.has_gid = true, .gid = 1000, .unit = "other.service"}, "+group-unit"},
+		{{.has_uid = true,
+			 .uid = 1,
+			 .has_gid = true,
+			 .gid = 1,
+			 .unit = "etl.service",
+			 .is_staged_only = true},
+			"-user-group+unit-staged"},
+		{{.unit = "etl.service"}, "+unit"},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct condition_answer answers[CONDITIONS_MAX];
+		size_t count = policy_grant_conditions(&rows[i].rule, GRANT_CURRENT, &principal, answers);
+		bool all_hold = count > 0;
+		char text[64] = "";
+
+		for (size_t j = 0; j < count; j++) {
+			strcat(text, answers[j].reason == NULL ? "+" : "-");
+			strcat(text, answers[j].condition);
+			all_hold = all_hold && answers[j].reason == NULL;
+		}
+		ck_assert_str_eq(text, rows[i].answers);
+		ck_assert_int_eq(matches(&rows[i].rule, &principal), all_hold);
+	}
+}
+END_TEST
+
 START_TEST(policy_rights_follow_the_truth_table)
 {
 	static const struct {
@@ -384,8 +423,8 @@ UNIT_MAIN("policy", policy_refuses_a_token_of_another_user_unit_or_time,
 	policy_refuses_a_rule_without_conditions, policy_refuses_overflow_ids_everywhere,
 	policy_refuses_a_unit_rule_without_a_proven_unit, policy_never_gives_values_to_a_role,
 	policy_refuses_rights_that_do_not_exist, policy_says_that_a_unit_is_not_proven,
-	policy_says_which_condition_failed, policy_rights_follow_the_truth_table,
-	policy_gives_a_manager_three_rights_only, policy_members_are_never_nobody,
-	policy_knows_the_roles_of_somebody_who_is_not_here, policy_roles_come_from_users_and_groups,
-	policy_counts_root_and_the_daemon_as_admins, policy_matches_unit_names_and_patterns,
-	policy_agrees_with_a_plain_model)
+	policy_says_which_condition_failed, policy_tells_every_condition_and_whether_it_holds,
+	policy_rights_follow_the_truth_table, policy_gives_a_manager_three_rights_only,
+	policy_members_are_never_nobody, policy_knows_the_roles_of_somebody_who_is_not_here,
+	policy_roles_come_from_users_and_groups, policy_counts_root_and_the_daemon_as_admins,
+	policy_matches_unit_names_and_patterns, policy_agrees_with_a_plain_model)

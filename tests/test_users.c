@@ -6,6 +6,7 @@
 #include <pwd.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "clock.h"
@@ -41,7 +42,7 @@ static int answer_user(bool is_known, struct passwd *entry, char *buffer, size_t
 		return 0;
 	if (len < room_needed || len <= strlen(user_name))
 		return ERANGE;
-	*entry = (struct passwd){.pw_name = strcpy(buffer, user_name), .pw_uid = 4242};
+	*entry = (struct passwd){.pw_name = strcpy(buffer, user_name), .pw_uid = 4242, .pw_gid = 4200};
 	*result = entry;
 	return 0;
 }
@@ -86,6 +87,60 @@ int getgrgid_r(gid_t gid, struct group *restrict entry, char *restrict buffer, s
 	*result = entry;
 	return 0;
 }
+
+/* A user's groups: as many as a test says. */
+static int group_count;
+
+int getgrouplist(const char *user, gid_t group, gid_t *groups, int *count)
+{
+	int room = *count;
+
+	ck_assert_str_eq(user, user_name);
+	*count = group_count;
+	for (int i = 0; i < room && i < group_count; i++)
+		groups[i] = i == 0 ? group : (gid_t)(1000 + i);
+	return room < group_count ? -1 : group_count;
+}
+
+START_TEST(users_has_no_groups_of_nobody_and_of_too_many)
+{
+	char longest[300] = "";
+	gid_t *groups = NULL;
+	size_t count = 7;
+
+	user_name = NULL;
+	ck_assert_int_eq(users_groups(4242, &groups, &count), ERR_NOT_FOUND);
+	user_name = "ann";
+	ck_assert_int_eq(users_groups(4243, &groups, &count), ERR_NOT_FOUND);
+	group_count = 70000; /* more than the kernel takes */
+	ck_assert_int_eq(users_groups(4242, &groups, &count), ERR_NOT_FOUND);
+	memset(longest, 'a', sizeof(longest) - 1);
+	user_name = longest;
+	ck_assert_int_eq(users_groups(4242, &groups, &count), ERR_NOT_FOUND);
+	ck_assert_ptr_null(groups);
+	ck_assert_uint_eq(count, 7);
+}
+END_TEST
+
+START_TEST(users_lists_groups_the_primary_one_first)
+{
+	static const int counts[] = {1, 64, 65, 5000, 65537};
+
+	user_name = "ann";
+	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
+		gid_t *groups = NULL;
+		size_t count = 0;
+
+		group_count = counts[i];
+		ck_assert_int_eq(users_groups(4242, &groups, &count), OK);
+		ck_assert_uint_eq(count, (size_t)counts[i]);
+		ck_assert_uint_eq(groups[0], 4200);
+		if (count > 1)
+			ck_assert_uint_eq(groups[count - 1], 1000 + count - 1);
+		free(groups);
+	}
+}
+END_TEST
 
 START_TEST(users_refuses_names_that_nobody_has)
 {
@@ -205,7 +260,8 @@ START_TEST(users_finds_names_and_takes_numbers)
 }
 END_TEST
 
-UNIT_MAIN("users", users_refuses_names_that_nobody_has, users_refuses_when_the_name_service_fails,
+UNIT_MAIN("users", users_has_no_groups_of_nobody_and_of_too_many, users_lists_groups_the_primary_one_first,
+	users_refuses_names_that_nobody_has, users_refuses_when_the_name_service_fails,
 	users_shows_the_number_for_a_name_not_fit_to_be_shown, users_shows_the_number_where_there_is_no_name,
 	users_remembers_a_name_for_a_minute, users_keeps_users_and_groups_apart,
 	users_remembers_no_more_than_it_has_room_for, users_finds_names_and_takes_numbers)

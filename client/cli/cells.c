@@ -89,6 +89,24 @@ static void show_duration(struct buf *buf, const struct reply *reply, const stru
 	buf_append_string(buf, text);
 }
 
+static void show_conditions(struct buf *buf, const struct reply *reply, const struct json_token *conditions)
+{
+	const struct json_token *array = conditions->type == JSON_ARRAY ? conditions : NULL;
+
+	if (array == NULL || array->count == 0)
+		buf_append_byte(buf, '-');
+	for (const struct json_token *t = json_first(&reply->doc, array); t != NULL;
+		t = json_next(&reply->doc, array, t)) {
+		buf_append_string(buf, t == array + 1 ? "" : ", ");
+		show_member(buf, reply, t, "condition");
+		buf_append_string(buf, reply_flag(reply, t, "holds") ? ": yes" : ": no (");
+		if (reply_flag(reply, t, "holds"))
+			continue;
+		show_member(buf, reply, t, "reason");
+		buf_append_byte(buf, ')');
+	}
+}
+
 void cells_show(struct buf *buf, const struct reply *reply, const struct json_token *value, enum show show)
 {
 	static void (*const cells[])(struct buf *, const struct reply *, const struct json_token *) = {
@@ -98,6 +116,7 @@ void cells_show(struct buf *buf, const struct reply *reply, const struct json_to
 		[SHOW_VERDICT] = show_verdict,
 		[SHOW_DIGEST] = show_digest,
 		[SHOW_DURATION] = show_duration,
+		[SHOW_CONDITIONS] = show_conditions,
 	};
 
 	bool is_there = value != NULL && value->type != JSON_NULL;

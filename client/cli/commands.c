@@ -99,6 +99,15 @@ static const struct command commands[] = {
 		.example = "coffer grant list finance/warehouse-sync",
 	},
 	{
+		.words = "grant explain",
+		.kind = REQUEST_GRANT_EXPLAIN,
+		.operands = {{FIELD_INTEGRATION, NEED_ONE}},
+		.run = cli_request,
+		.print = grants_print_explained,
+		.text = "which grant would let you, or a user in a unit, fetch, and which condition fails",
+		.example = "coffer grant explain finance/warehouse-sync --user etl --unit etl.service",
+	},
+	{
 		.words = "grant remove",
 		.kind = REQUEST_GRANT_REMOVE,
 		.operands = {{FIELD_INTEGRATION, NEED_ONE}, {FIELD_ID, NEED_ONE}},

@@ -3,6 +3,8 @@
  */
 #include "grants.h"
 
+#include <stdio.h>
+
 #include "table.h"
 
 static const struct column list[] = {
@@ -26,6 +28,28 @@ enum err grants_print_added(const struct reply *reply)
 		return table_say(reply,
 			"grant {grant.id}: {grant.rule} may fetch what is staged of {grant.integration}");
 	return table_say(reply, "grant {grant.id}: {grant.rule} may fetch {grant.integration}");
+}
+
+static const struct column explained[] = {
+	{"ID", "id", SHOW_NUMBER},
+	{"RULE", "rule", SHOW_TEXT},
+	{"MATCHES", "matches", SHOW_STATE},
+	{"CONDITIONS", "conditions", SHOW_CONDITIONS},
+	{0},
+};
+
+enum err grants_print_explained(const struct reply *reply)
+{
+	bool has_unit = reply_at(reply, NULL, "unit_reason") == NULL;
+	enum err err =
+		table_say(reply, has_unit ? "user {user} ({uid}) in unit {unit}: {verdict}"
+					  : "user {user} ({uid}) without a unit ({unit_reason}): {verdict}");
+	const struct json_token *grants = reply_array(reply, NULL, "grants");
+
+	if (err != OK || grants == NULL || grants->count == 0)
+		return err;
+	puts("");
+	return table_print(reply, grants, explained);
 }
 
 enum err grants_print_removed(const struct reply *reply)

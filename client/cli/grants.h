@@ -9,6 +9,7 @@
 
 enum err grants_print_list(const struct reply *reply);
 enum err grants_print_added(const struct reply *reply);
+enum err grants_print_explained(const struct reply *reply);
 enum err grants_print_removed(const struct reply *reply);
 
 #endif

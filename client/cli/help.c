@@ -59,20 +59,22 @@ static void print_usage(FILE *stream, const struct command *command)
 	fputs(command->starts_program ? " [options] [-- CMD ARG...]\n" : " [options]\n", stream);
 }
 
+/* Those of every command come last; one whose name the command's own request has is not among them. */
 static void print_options(FILE *stream, const struct command *command)
 {
 	struct option options[SLOT_COUNT];
-	struct option common[SLOT_COUNT];
-	size_t common_count = options_list(NULL, common);
-	size_t count = options_list(command, options) - common_count;
+	size_t count = options_list(command, options);
+	size_t own = 0;
 
-	if (count > 0)
+	while (own < count && options[own].slot != SLOT_JSON)
+		own++;
+	if (own > 0)
 		fputs("\noptions:\n", stream);
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < own; i++)
 		print_option(stream, &options[i]);
 	fputs("\noptions of every command:\n", stream);
-	for (size_t i = 0; i < common_count; i++)
-		print_option(stream, &common[i]);
+	for (size_t i = own; i < count; i++)
+		print_option(stream, &options[i]);
 }
 
 void help_overview(FILE *stream, const char *noun)

@@ -5,6 +5,7 @@
 #include "options.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "commands.h"
 
@@ -113,14 +114,27 @@ static size_t add_request_options(const struct command *command, struct option o
 	return count;
 }
 
+/* A command whose request has a field of this name means that: there --socket alone reaches another vault. */
+static bool is_taken(const struct option *options, size_t count, const char *name)
+{
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(options[i].name, name) == 0)
+			return true;
+	return false;
+}
+
 size_t options_list(const struct command *command, struct option out[SLOT_COUNT])
 {
 	size_t count = command == NULL ? 0 : add_request_options(command, out);
 
 	for (size_t i = 0; command != NULL && command->options[i] != 0; i++)
 		out[count++] = options_of(command->options[i]);
-	for (size_t i = 0; i < sizeof(common) / sizeof(common[0]); i++)
-		out[count++] = options_of(common[i]);
+	for (size_t i = 0; i < sizeof(common) / sizeof(common[0]); i++) {
+		struct option option = options_of(common[i]);
+
+		if (!is_taken(out, count, option.name))
+			out[count++] = option;
+	}
 	return count;
 }
 

@@ -54,6 +54,7 @@ enum show {
 	SHOW_VERDICT, /* "passed" or "failed" */
 	SHOW_DIGEST, /* the beginning of one */
 	SHOW_DURATION, /* of milliseconds */
+	SHOW_CONDITIONS, /* "user: yes, unit: no (why)" */
 };
 
 /* Appends what people see of a value, safe for a terminal; "-" or "never" when there is none. */

@@ -105,31 +105,81 @@ bool policy_allows_manager(enum right right)
 	return right == RIGHT_MANAGER || right == RIGHT_KEEPER || right == RIGHT_VIEWER;
 }
 
-/* NULL when all conditions hold, or which one does not. */
-static const char *failed_condition(const struct grant_rule *rule, const struct principal *principal)
+/* ---- the conditions of a rule: NULL when it holds, or why it does not ---- */
+
+static const char *check_user(
+	const struct grant_rule *rule, enum grant_use use, const struct principal *principal)
 {
+	(void)use;
+	return rule->uid != principal->uid ? "the rule is for another user" : NULL;
+}
+
+static const char *check_group(
+	const struct grant_rule *rule, enum grant_use use, const struct principal *principal)
+{
+	(void)use;
+	return !matches_gid(rule->gid, principal) ? "the caller is not in the rule's group" : NULL;
+}
+
+static const char *check_unit(
+	const struct grant_rule *rule, enum grant_use use, const struct principal *principal)
+{
+	(void)use;
+	if (principal->unit[0] == '\0')
+		return "the rule is for a unit, and the caller has no proven unit";
+	return !text_unit_matches(rule->unit, principal->unit) ? "the rule is for another unit" : NULL;
+}
+
+static const char *check_staged(
+	const struct grant_rule *rule, enum grant_use use, const struct principal *principal)
+{
+	(void)rule;
+	(void)principal;
+	return use != GRANT_STAGED ? "the rule is for staged values only" : NULL; /* P2 */
+}
+
+size_t policy_grant_conditions(const struct grant_rule *rule, enum grant_use use,
+	const struct principal *principal, struct condition_answer out[CONDITIONS_MAX])
+{
+	const struct {
+		bool is_there;
+		const char *word;
+		const char *(*check)(const struct grant_rule *, enum grant_use, const struct principal *);
+	} rows[CONDITIONS_MAX] = {
+		{rule->has_uid, "user", check_user},
+		{rule->has_gid, "group", check_group},
+		{rule->unit != NULL, "unit", check_unit},
+		{rule->is_staged_only, "staged", check_staged},
+	};
+	size_t count = 0;
+
+	for (size_t i = 0; i < CONDITIONS_MAX; i++)
+		if (rows[i].is_there)
+			out[count++] =
+				(struct condition_answer){rows[i].word, rows[i].check(rule, use, principal)};
+	return count;
+}
+
+static const char *failed_condition(
+	const struct grant_rule *rule, enum grant_use use, const struct principal *principal)
+{
+	struct condition_answer answers[CONDITIONS_MAX];
+	size_t count = policy_grant_conditions(rule, use, principal, answers);
+
 	if (!is_real_uid(principal->uid))
 		return "the caller's user is not known on this host";
 	if (!rule->has_uid && !rule->has_gid && rule->unit == NULL)
 		return "the rule has no condition";
-	if (rule->has_uid && rule->uid != principal->uid)
-		return "the rule is for another user";
-	if (rule->has_gid && !matches_gid(rule->gid, principal))
-		return "the caller is not in the rule's group";
-	if (rule->unit != NULL && principal->unit[0] == '\0')
-		return "the rule is for a unit, and the caller has no proven unit";
-	if (rule->unit != NULL && !text_unit_matches(rule->unit, principal->unit))
-		return "the rule is for another unit";
+	for (size_t i = 0; i < count; i++)
+		if (answers[i].reason != NULL)
+			return answers[i].reason;
 	return NULL;
 }
 
 bool policy_grant_matches(const struct grant_rule *rule, enum grant_use use,
 	const struct principal *principal, const char **reason_out)
 {
-	const char *reason = failed_condition(rule, principal);
-
-	if (reason == NULL && rule->is_staged_only && use != GRANT_STAGED)
-		reason = "the rule is for staged values only"; /* P2 */
+	const char *reason = failed_condition(rule, use, principal);
 
 	if (reason != NULL)
 		*reason_out = reason;

@@ -62,6 +62,17 @@ struct token_facts {
 /* What is asked for under a grant. */
 enum grant_use { GRANT_CURRENT, GRANT_STAGED };
 
+struct condition_answer {
+	const char *condition; /* user, group, unit, staged */
+	const char *reason; /* NULL: it holds; a constant */
+};
+
+enum { CONDITIONS_MAX = 4 };
+
+/* Each condition that the rule has, and whether it holds: how many. */
+size_t policy_grant_conditions(const struct grant_rule *rule, enum grant_use use,
+	const struct principal *principal, struct condition_answer out[CONDITIONS_MAX]);
+
 /* All conditions must hold, and there must be at least one.  reason_out: which one failed, a constant. */
 bool policy_grant_matches(const struct grant_rule *rule, enum grant_use use,
 	const struct principal *principal, const char **reason_out);

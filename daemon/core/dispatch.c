@@ -197,6 +197,16 @@ static void prepare_call(struct call *call, struct core *core, struct exchange *
 	exchange->id_len = (size_t)snprintf(exchange->id, sizeof(exchange->id), "null");
 }
 
+/* Whoever wonders about a grant that did not match wants to know why there was no unit to match (P9). */
+static void describe_place(struct call *call, enum err told)
+{
+	const struct principal *who = call->who;
+
+	if (told == ERR_DENIED && call->info != NULL && call->info->right == RIGHT_GRANTED &&
+		who->unit[0] == '\0' && who->unit_reason != NULL)
+		call_subject(call, "no unit: %s", who->unit_reason);
+}
+
 /* Records the refusal and prepares its reply; when even the record fails, that is the answer. */
 static void refuse(struct call *call, enum err err)
 {
@@ -209,6 +219,8 @@ static void refuse(struct call *call, enum err err)
 		call->record.key[0] = '\0'; /* P1: somebody may have given a value for a key */
 	if (call->exchange->duty == DUTY_FETCH)
 		call->record.subject = (struct record_subject){0}; /* nothing of what was opened goes out */
+
+	describe_place(call, told);
 
 	enum err recorded = record_refusal(call, told);
 

@@ -13,15 +13,20 @@
 
 enum { GRANTS_PER_INTEGRATION = 64, OVERFLOW_ID = 65534, CONDITION_BYTES = 256 };
 
-bool grants_match(struct core *core, const struct store_grant *grant, enum grant_use use,
-	const struct principal *who, const char **reason_out)
+struct grant_rule grants_rule(const struct store_grant *grant)
 {
-	struct grant_rule rule = {.has_uid = grant->has_uid,
+	return (struct grant_rule){.has_uid = grant->has_uid,
 		.uid = grant->uid,
 		.has_gid = grant->has_gid,
 		.gid = grant->gid,
 		.unit = grant->unit,
 		.is_staged_only = grant->is_staged_only};
+}
+
+bool grants_match(struct core *core, const struct store_grant *grant, enum grant_use use,
+	const struct principal *who, const char **reason_out)
+{
+	struct grant_rule rule = grants_rule(grant);
 
 	/* P2: a token is asked for last, so that nobody else's request ever touches its row. */
 	return policy_grant_matches(&rule, use, who, reason_out) &&
@@ -30,13 +35,8 @@ bool grants_match(struct core *core, const struct store_grant *grant, enum grant
 
 /* ---- writing ---- */
 
-static void write_grant(struct json_writer *w, const struct store_grant *grant)
+void grants_write_rule(struct json_writer *w, const struct store_grant *grant)
 {
-	char name[USER_NAME_BYTES] = "";
-
-	json_begin_object(w);
-	json_put_integer(w, "id", (int64_t)grant->id);
-	json_put_string(w, "integration", grant->integration);
 	json_key(w, "rule");
 	json_begin_object(w);
 	if (grant->has_uid) {
@@ -52,6 +52,16 @@ static void write_grant(struct json_writer *w, const struct store_grant *grant)
 	if (grant->needs_token)
 		json_put_bool(w, "token", true);
 	json_end_object(w);
+}
+
+static void write_grant(struct json_writer *w, const struct store_grant *grant)
+{
+	char name[USER_NAME_BYTES] = "";
+
+	json_begin_object(w);
+	json_put_integer(w, "id", (int64_t)grant->id);
+	json_put_string(w, "integration", grant->integration);
+	grants_write_rule(w, grant);
 	json_put_bool(w, "staged_only", grant->is_staged_only);
 	json_put_time(w, "created_at", grant->created_ms);
 	users_name(grant->created_by, name);

@@ -232,6 +232,12 @@ void audits_write_place(
 
 /* ---- grants.c ---- */
 
+/* The conditions of a stored grant, but for its token; points into the grant. */
+struct grant_rule grants_rule(const struct store_grant *grant);
+
+/* Member rule of an object. */
+void grants_write_rule(struct json_writer *w, const struct store_grant *grant);
+
 /*
  * Does this stored grant let the caller in?  One that needs a token reads the token's row, every time.  reason_out: which
  * condition failed, a constant.

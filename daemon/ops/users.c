@@ -20,6 +20,9 @@
 #include "text.h"
 
 enum {
+	LOGIN_BYTES = 256, /* longer ones are nobody's */
+	GROUPS_FIRST = 64,
+	GROUPS_MAX = 65537, /* what the kernel takes, and the primary one */
 	RECORD_BYTES_FIRST = 1024,
 	RECORD_BYTES_MAX = 1048576, /* a group with tens of thousands of members */
 	REMEMBERED = 32,
@@ -32,6 +35,8 @@ struct lookup {
 	uint32_t id;
 	char found_name[USER_NAME_BYTES]; /* "" when it is not fit to be shown */
 	uint32_t found_id;
+	char login[LOGIN_BYTES]; /* of a user, as the name service has it; "" when it is too long */
+	gid_t gid; /* of a user: its primary group */
 };
 
 static void keep_name(struct lookup *lookup, const char *name)
@@ -55,6 +60,9 @@ static int ask_user(struct lookup *lookup, char *buffer, size_t len)
 		return error == 0 ? ENOENT : error;
 	keep_name(lookup, entry.pw_name);
 	lookup->found_id = entry.pw_uid;
+	lookup->gid = entry.pw_gid;
+	if (strlen(entry.pw_name) < LOGIN_BYTES)
+		memcpy(lookup->login, entry.pw_name, strlen(entry.pw_name) + 1);
 	return 0;
 }
 
@@ -135,6 +143,35 @@ enum err users_uid(const char *name, uid_t *out)
 enum err users_gid(const char *name, gid_t *out)
 {
 	return find_id(ask_group, name, out);
+}
+
+/* *count holds how many there is room for, then how many there are: true when they all had room. */
+static bool list_groups(const struct lookup *user, gid_t *groups, int *count)
+{
+	return getgrouplist(user->login, user->gid, groups, count) >= 0;
+}
+
+enum err users_groups(uid_t uid, gid_t **groups_out, size_t *count_out)
+{
+	struct lookup lookup = {.id = uid};
+	int count = GROUPS_FIRST;
+
+	if (ask(ask_user, &lookup) != OK || lookup.login[0] == '\0')
+		return ERR_NOT_FOUND;
+	for (int room = 0; count > room && count <= GROUPS_MAX;) {
+		gid_t *groups = calloc((size_t)count, sizeof(*groups));
+
+		room = count;
+		if (groups == NULL)
+			return ERR_INTERNAL;
+		if (list_groups(&lookup, groups, &count)) {
+			*groups_out = groups;
+			*count_out = (size_t)count;
+			return OK;
+		}
+		free(groups);
+	}
+	return ERR_NOT_FOUND;
 }
 
 struct answer {

@@ -16,6 +16,12 @@ enum { USER_NAME_BYTES = 64 };
 enum err users_uid(const char *name, uid_t *out);
 enum err users_gid(const char *name, gid_t *out);
 
+/*
+ * The groups that the user database gives this user, its primary one first; *groups_out is to be freed.  ERR_NOT_FOUND:
+ * nobody has this number.
+ */
+enum err users_groups(uid_t uid, gid_t **groups_out, size_t *count_out);
+
 /* The name, or the decimal id where there is none.  Remembers the last few answers for a minute. */
 void users_name(uid_t uid, char out[USER_NAME_BYTES]);
 void users_group_name(gid_t gid, char out[USER_NAME_BYTES]);

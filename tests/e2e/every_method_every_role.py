@@ -62,6 +62,7 @@ PARAMS = {
     "grant.add": lambda name: {"integration": name, "rule": {"user": "2199"}},
     "grant.remove": lambda name: {"integration": name, "id": 999},
     "grant.list": lambda name: {"integration": name},
+    "grant.explain": lambda name: {"integration": name, "user": str(ETL), "unit": "etl.service"},
     "secret.put": lambda name: {"integration": name, "key": "NEW_KEY", "value": VALUE},
     "secret.list": lambda name: {"integration": name},
     "secret.show": lambda name: {"integration": name, "key": "API_TOKEN"},
