@@ -86,7 +86,7 @@ static enum err take_operand(struct cli *cli, const char *text, size_t *index)
 		return cli_usage(cli, "too many arguments; %s", no_value_here);
 	if (operand->need == NEED_NONE)
 		return cli_usage(cli, "too many arguments");
-	*index += operand->need != NEED_SOME;
+	*index += operand->need != NEED_SOME && operand->need != NEED_ANY;
 	return add(&cli->args, operand->slot, text, false);
 }
 
@@ -153,7 +153,7 @@ enum err args_complete(struct cli *cli)
 	enum err err = OK;
 
 	for (const struct operand *o = cli->command->operands; o->need != NEED_NONE; o++) {
-		if (o->need != NEED_MAYBE && args_text(&cli->args, o->slot) == NULL)
+		if (o->need != NEED_MAYBE && o->need != NEED_ANY && args_text(&cli->args, o->slot) == NULL)
 			name_missing(&names, "", options_of(o->slot).name, true);
 	}
 

@@ -5,14 +5,13 @@
 #include "audits.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cli.h"
 #include "commands.h"
+#include "output_file.h"
 #include "params.h"
 #include "table.h"
 
@@ -116,34 +115,6 @@ static enum err write_record(
 				   : cli_fail(cli, ERR_STORAGE, "cannot be written: %s", strerror(errno));
 }
 
-static enum err open_output(const struct cli *cli, const char *path, FILE **out)
-{
-	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-
-	if (fd < 0)
-		return cli_fail(cli, errno == EEXIST ? ERR_CONFLICT : ERR_STORAGE, "cannot be made: %s",
-			strerror(errno));
-	*out = fdopen(fd, "w");
-	if (*out != NULL)
-		return OK;
-	(void)close(fd);
-	(void)unlink(path);
-	return cli_fail(cli, ERR_INTERNAL, "no memory");
-}
-
-static enum err close_output(const struct cli *cli, const char *path, FILE *stream, enum err err)
-{
-	bool is_whole = fflush(stream) == 0 && fsync(fileno(stream)) == 0;
-
-	is_whole = fclose(stream) == 0 && is_whole;
-	if (err == OK && !is_whole)
-		err = cli_fail(cli, ERR_STORAGE, "cannot be written: %s", strerror(errno));
-	/* A part of the records must not pass for all of them. */
-	if (err != OK)
-		(void)unlink(path);
-	return err;
-}
-
 static enum err read_after(const struct cli *cli, int64_t *out)
 {
 	const char *text = args_text(&cli->args, FIELD_AFTER);
@@ -162,18 +133,17 @@ static enum err read_after(const struct cli *cli, int64_t *out)
 enum err audits_export(struct cli *cli)
 {
 	const char *path = args_text(&cli->args, SLOT_OUTPUT);
-	bool has_file = path != NULL && strcmp(path, "-") != 0;
 	struct audits_head head = {0};
-	FILE *stream = stdout;
+	FILE *stream = NULL;
 	int64_t after = 0;
 	enum err err = read_after(cli, &after);
 
-	if (err == OK && has_file)
-		err = open_output(cli, path, &stream);
+	if (err == OK)
+		err = output_file_open(cli, path, &stream);
 	if (err != OK)
 		return err;
 	err = audits_each(cli, after, write_record, stream, &head);
-	return has_file ? close_output(cli, path, stream, err) : err;
+	return output_file_close(cli, path, stream, err);
 }
 
 static bool is_whole_log(const struct cli *cli)

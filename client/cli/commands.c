@@ -16,6 +16,7 @@
 #include "import.h"
 #include "import_send.h"
 #include "integrations.h"
+#include "report.h"
 #include "revoke.h"
 #include "rotate.h"
 #include "secret_put.h"
@@ -273,6 +274,17 @@ static const struct command commands[] = {
 		.run = audits_export,
 		.text = "write all audit records as JSON lines, ready for audit verify",
 		.example = "coffer audit export audit.jsonl",
+	},
+	{
+		.words = "report",
+		.kind = REQUEST_COUNT,
+		.operands = {{SLOT_FILE, NEED_ANY}},
+		.options = {SLOT_FORMAT, SLOT_OUTPUT, FIELD_DAYS, SLOT_MERGE},
+		.run = report_run,
+		.text = "the inventory for an audit: what there is, who has access and why, what is overdue; "
+			"never a "
+			"value",
+		.example = "coffer report --output inventory.html",
 	},
 	{
 		.words = "audit verify",

@@ -20,6 +20,7 @@ enum need {
 	NEED_ONE,
 	NEED_MAYBE,
 	NEED_SOME, /* one or more; the last operand */
+	NEED_ANY, /* as many as are given; the last operand */
 };
 
 struct operand {

@@ -52,9 +52,12 @@ static void print_usage(FILE *stream, const struct command *command)
 		char name[40] = "";
 
 		operand_name(o, name);
-		fputs(o->need == NEED_MAYBE ? " [" : " ", stream);
+		bool is_optional = o->need == NEED_MAYBE || o->need == NEED_ANY;
+
+		fputs(is_optional ? " [" : " ", stream);
 		fputs(name, stream);
-		fputs(o->need == NEED_MAYBE ? "]" : o->need == NEED_SOME ? "..." : "", stream);
+		fputs(o->need == NEED_SOME || o->need == NEED_ANY ? "..." : "", stream);
+		fputs(is_optional ? "]" : "", stream);
 	}
 	fputs(command->starts_program ? " [options] [-- CMD ARG...]\n" : " [options]\n", stream);
 }

@@ -22,10 +22,18 @@ static uint32_t tokens_at_most(const char *text, size_t len)
 
 enum err reply_read(struct reply *reply, const char *text, size_t len)
 {
+	enum err err = reply_read_bounded(reply, text, len, UINT32_MAX);
+
+	return err == ERR_TOO_COMPLEX ? ERR_PROTOCOL : err;
+}
+
+enum err reply_read_bounded(struct reply *reply, const char *text, size_t len, uint32_t most)
+{
 	if (len >= UINT32_MAX)
 		return ERR_PROTOCOL;
 
-	uint32_t tokens_max = tokens_at_most(text, len);
+	uint32_t possible = tokens_at_most(text, len);
+	uint32_t tokens_max = possible < most ? possible : most;
 	struct gate_limits limits = {
 		.depth_max = GATE_DEPTH_LIMIT, .tokens_max = tokens_max, .keys_max = 256};
 	uint32_t count = 0;
@@ -34,8 +42,11 @@ enum err reply_read(struct reply *reply, const char *text, size_t len)
 		.tokens = calloc(tokens_max, sizeof(struct json_token)), .text = text, .len = len};
 	if (reply->tokens == NULL)
 		return ERR_INTERNAL;
-	if (gate_scan(text, len, &limits, reply->tokens, &count) != OK)
-		return ERR_PROTOCOL;
+
+	enum err err = gate_scan(text, len, &limits, reply->tokens, &count);
+
+	if (err != OK)
+		return err == ERR_TOO_COMPLEX ? err : ERR_PROTOCOL;
 	reply->doc = (struct json_doc){.text = text, .tokens = reply->tokens, .count = count};
 	return OK;
 }

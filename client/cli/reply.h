@@ -22,6 +22,9 @@ struct reply {
 
 /* ERR_PROTOCOL: not an object of strict JSON.  ERR_INTERNAL: no memory. */
 enum err reply_read(struct reply *reply, const char *text, size_t len);
+
+/* The same of at most so many tokens; ERR_TOO_COMPLEX beyond. */
+enum err reply_read_bounded(struct reply *reply, const char *text, size_t len, uint32_t most);
 void reply_clear(struct reply *reply);
 
 #define REPLY_AUTO __attribute__((cleanup(reply_clear))) struct reply
