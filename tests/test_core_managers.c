@@ -325,6 +325,23 @@ START_TEST(an_operator_keeps_nothing_and_a_manager_with_a_role_has_both)
 }
 END_TEST
 
+START_TEST(integration_show_tells_the_numbers_that_count)
+{
+	const cJSON *shown = NULL;
+
+	start();
+	core_ask_ok(&world, UID_ADMIN, "integration.edit",
+		"{\"name\":\"own\",\"managed_by\":[\"%%71000\",\"70004\",\"root\"]}");
+	manager_may("integration.show", "{\"name\":\"own\"}");
+	ck_assert_int_eq(count("managers"), 3);
+	shown = cJSON_GetArrayItem(core_result(&world, "managers"), 0);
+	ck_assert_str_eq(cJSON_GetStringValue(cJSON_GetObjectItem(shown, "user")), "root");
+	shown = cJSON_GetArrayItem(core_result(&world, "managers"), 2);
+	ck_assert_int_eq(cJSON_GetObjectItem(shown, "gid")->valueint, 71000);
+	core_world_end(&world);
+}
+END_TEST
+
 START_TEST(whoami_tells_a_manager_and_nobody_else_what_it_manages)
 {
 	start();
@@ -384,5 +401,5 @@ UNIT_MAIN("core_managers", a_manager_is_told_nothing_of_what_it_does_not_manage,
 	managed_by_refuses_whom_nobody_knows_and_who_is_nobody,
 	a_name_that_somebody_else_got_later_gains_nothing, a_group_manages_through_its_members,
 	an_operator_keeps_nothing_and_a_manager_with_a_role_has_both,
-	whoami_tells_a_manager_and_nobody_else_what_it_manages, a_manager_is_no_stranger,
-	no_reply_to_a_manager_holds_a_value)
+	integration_show_tells_the_numbers_that_count, whoami_tells_a_manager_and_nobody_else_what_it_manages,
+	a_manager_is_no_stranger, no_reply_to_a_manager_holds_a_value)

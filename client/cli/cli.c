@@ -19,7 +19,7 @@ static const struct {
 	enum err err;
 	const char *text;
 } ways_out[] = {
-	{ERR_DENIED, "coffer whoami shows your roles and what you may fetch"},
+	{ERR_DENIED, "coffer whoami shows your roles, what you manage and what you may fetch"},
 	{ERR_NOT_FOUND, "coffer integration list and coffer secret list show what there is"},
 	{ERR_CONFLICT, "look at it with the show command, then decide"},
 	{ERR_RESERVED_NAME, "store it under another name"},

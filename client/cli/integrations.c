@@ -51,6 +51,14 @@ static const struct column record[] = {
 	{0},
 };
 
+static const struct column who[] = {
+	{"USER", "user", SHOW_TEXT},
+	{"UID", "uid", SHOW_NUMBER},
+	{"GROUP", "group", SHOW_TEXT},
+	{"GID", "gid", SHOW_NUMBER},
+	{0},
+};
+
 enum err integrations_print_list(const struct reply *reply)
 {
 	return table_print(reply, reply_at(reply, NULL, "integrations"), list);
@@ -65,8 +73,15 @@ enum err integrations_print_one(const struct reply *reply)
 
 enum err integrations_print_whole(const struct reply *reply)
 {
+	const struct json_token *managers = reply_array(reply, NULL, "managers");
 	enum err err = integrations_print_one(reply);
 
+	if (err != OK)
+		return err;
+	if (managers != NULL && managers->count > 0) {
+		puts("\nManagers:");
+		err = table_print(reply, managers, who);
+	}
 	if (err != OK)
 		return err;
 	puts("\nGrants:");

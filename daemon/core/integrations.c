@@ -139,7 +139,9 @@ enum err handle_integration_show(struct call *call)
 	json_begin_object(&call->w);
 	json_key(&call->w, "integration");
 	write_record(&call->w, &integration);
-	err = grants_write(call, integration.id);
+	err = managers_list(call, integration.id);
+	if (err == OK)
+		err = grants_write(call, integration.id);
 	if (err == OK)
 		err = secrets_write(call, integration.id);
 	json_end_object(&call->w);

@@ -224,6 +224,35 @@ enum err managers_write(struct call *call, const struct store_integration *integ
 					  .new = after[0] == '\0' ? NULL : after});
 }
 
+/* ---- integration.show ---- */
+
+static enum err on_shown(void *arg, const struct store_manager *manager)
+{
+	struct json_writer *w = arg;
+	char name[USER_NAME_BYTES] = "";
+
+	if (manager->is_group)
+		users_group_name(manager->id, name);
+	else
+		users_name(manager->id, name);
+	json_begin_object(w);
+	json_put_string(w, manager->is_group ? "group" : "user", name);
+	json_put_integer(w, manager->is_group ? "gid" : "uid", manager->id);
+	json_end_object(w);
+	return OK;
+}
+
+enum err managers_list(struct call *call, const unsigned char integration_id[STORE_ID_BYTES])
+{
+	json_key(&call->w, "managers");
+	json_begin_array(&call->w);
+
+	enum err err = store_manager_of(call->core->store, integration_id, on_shown, &call->w);
+
+	json_end_array(&call->w);
+	return err;
+}
+
 /* ---- whoami ---- */
 
 struct names {

@@ -24,6 +24,9 @@ enum err managers_write(struct call *call, const struct store_integration *integ
 /* Does this principal manage anything? */
 bool managers_manages_any(struct core *core, const struct principal *principal);
 
+/* integration.show's part: the numbers that count, under the names that they have now. */
+enum err managers_list(struct call *call, const unsigned char integration_id[STORE_ID_BYTES]);
+
 /* whoami's part: what the caller manages. */
 enum err managers_tell(struct call *call);
 

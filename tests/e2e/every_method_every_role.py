@@ -325,6 +325,31 @@ def lists_show_a_manager_its_own_integrations_only(vault):
 
 
 @suite.check
+def a_manager_s_lines_may_be_as_long_as_anybody_s(vault):
+    with vault.client(MANAGER) as client:
+        client.call("secret.put", {"integration": NAME, "key": "LONG", "value": "x" * 20000, "stage": True})
+        client.call("secret.revoke", {"integration": NAME, "key": "LONG", "version": 1, "force": True})
+    with vault.client(STRANGER) as client:
+        client.must_refuse(
+            "secret.put", {"integration": NAME, "key": "LONG", "value": "x" * 20000}, "too_large"
+        )
+
+
+@suite.check
+def the_record_of_a_refused_fetch_says_who_and_why_no_unit(vault):
+    with vault.client(2998) as client:
+        client.must_refuse("env.fetch", {"integration": NAME}, "denied")
+    (record,) = [
+        record for record in vault.audit(outcome="denied", kind="env.fetch") if record["uid"] == 2998
+    ]
+    equal((record["integration"], record["gid"]), (NAME, 2998), "record")
+    if record["unit"]:
+        equal(record["subject"], "", "subject where there is a unit")
+    else:
+        assert record["subject"].startswith("no unit: "), record
+
+
+@suite.check
 def a_manager_touches_neither_grants_nor_who_manages(vault):
     with vault.client(MANAGER) as client:
         for change in (
