@@ -251,9 +251,9 @@ bool core_is_privileged(struct core *core, const struct principal *principal)
 	return core->is_privileged;
 }
 
-void core_note_undelivered(struct core *core, const struct principal *principal)
+void core_note_undelivered(struct core *core, const struct exchange *exchange)
 {
-	(void)principal;
+	(void)exchange;
 	core->undelivered++;
 }
 

@@ -454,6 +454,8 @@ static const char *const good[REQUEST_COUNT] = {
 	[REQUEST_WHOAMI] = "{}",
 	[REQUEST_STATUS] = "{}",
 	[REQUEST_SESSION_PROVE] = "{\"nonce\":\"00000000000000000000000000000000\"}",
+	[REQUEST_SESSION_AUTHENTICATE] =
+		"{\"token\":\"coffer_42_gdap16f49vkv5wtwgzjff0za8nxytwgx2fegqb8zn2tds93e3bd0_99cc511f\"}",
 	[REQUEST_INTEGRATION_ADD] =
 		"{\"name\":\"new\",\"title\":\"t\",\"description\":\"d\",\"owner\":\"o\",\"contact\":\"c\"}",
 	[REQUEST_INTEGRATION_LIST] = "{}",
@@ -463,6 +465,10 @@ static const char *const good[REQUEST_COUNT] = {
 	[REQUEST_GRANT_REMOVE] = "{\"integration\":\"app\",\"id\":2}",
 	[REQUEST_GRANT_LIST] = "{}",
 	[REQUEST_GRANT_EXPLAIN] = "{\"integration\":\"app\"}",
+	[REQUEST_TOKEN_CREATE] =
+		"{\"integration\":\"app\",\"token_name\":\"t\",\"description\":\"d\",\"user\":\"70004\"}",
+	[REQUEST_TOKEN_REVOKE] = "{\"integration\":\"app\",\"id\":1}",
+	[REQUEST_TOKEN_LIST] = "{}",
 	[REQUEST_SECRET_PUT] =
 		("{\"integration\":\"app\",\"key\":\"A\",\"value\":\"Zm9vYmFyLXRyaXBsZS1zZWNyZXQhIQ==\","
 		 "\"encoding\":\"base64\",\"request_id\":\"00000000000000000000000000000001\"}"),

@@ -564,12 +564,13 @@ END_TEST
 START_TEST(an_undelivered_fetch_is_recorded_with_the_next_turn)
 {
 	struct principal who = {.uid = UID_APP, .gid = UID_APP, .pid = 4711, .pidfd = -1};
+	struct exchange exchange = {.principal = &who, .duty = DUTY_FETCH};
 
 	start();
 
 	uint64_t before = core_records(&world);
 
-	core_note_undelivered(world.core, &who);
+	core_note_undelivered(world.core, &exchange);
 	ck_assert(turn_is_open(core_turn(world.core)));
 	turn_end(core_turn(world.core));
 	ck_assert_uint_eq(core_records(&world), before + 1);
@@ -587,12 +588,13 @@ END_TEST
 START_TEST(a_shutdown_ends_the_turn_that_is_open)
 {
 	struct principal who = {.uid = UID_APP, .gid = UID_APP, .pid = 4711, .pidfd = -1};
+	struct exchange exchange = {.principal = &who, .duty = DUTY_FETCH};
 
 	start();
 
 	uint64_t before = core_records(&world);
 
-	core_note_undelivered(world.core, &who);
+	core_note_undelivered(world.core, &exchange);
 	core_tick(world.core, true);
 	ck_assert_uint_eq(core_records(&world), before + 1);
 	core_check_chain(&world);

@@ -34,6 +34,7 @@ static const char *metavar_of(enum field_type type)
 		[FIELD_TYPE_RUN] = "RUN",
 		[FIELD_TYPE_MAP] = "KEY=VALUE",
 		[FIELD_TYPE_RULE] = "CONDITION",
+		[FIELD_TYPE_TOKEN] = "TOKEN",
 	};
 
 	return (size_t)type < sizeof(metavars) / sizeof(metavars[0]) ? metavars[type] : NULL;

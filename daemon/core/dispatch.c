@@ -194,6 +194,7 @@ static void prepare_call(struct call *call, struct core *core, struct exchange *
 	exchange->duty = DUTY_READ;
 	exchange->saw_store = false;
 	exchange->needs_checkpoint = false;
+	exchange->has_authenticated = false;
 	exchange->id_len = (size_t)snprintf(exchange->id, sizeof(exchange->id), "null");
 }
 
@@ -246,6 +247,8 @@ static void finish_call(struct call *call, enum err err)
 
 	if (err != OK) {
 		pool_give(core->replies, &call->secret_block);
+		if (call->exchange->has_authenticated)
+			call->who->token_id = 0; /* P4: what has no record did not happen */
 		refuse(call, err);
 	} else if (call->secret_block.bytes != NULL) {
 		reply_take_secret(call);

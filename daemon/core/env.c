@@ -12,6 +12,8 @@ struct matching {
 	enum grant_use use;
 	bool has_match;
 	bool has_full; /* a grant that is not a tester's */
+	bool has_plain; /* one that asks for no token */
+	bool has_plain_full; /* both in one */
 	bool has_several;
 	char name[INTEGRATION_NAME_BYTES_MAX + 1]; /* of the first match */
 	const char *reason; /* why the last grant did not match */
@@ -29,6 +31,9 @@ static enum err on_grant(void *arg, const struct store_grant *grant)
 		snprintf(matching->name, sizeof(matching->name), "%s", grant->integration);
 	matching->has_match = true;
 	matching->has_full = matching->has_full || !grant->is_staged_only;
+	matching->has_plain = matching->has_plain || !grant->needs_token;
+	matching->has_plain_full =
+		matching->has_plain_full || (!grant->needs_token && !grant->is_staged_only);
 	return OK;
 }
 
@@ -67,13 +72,14 @@ static enum err find_only(struct matching *matching, struct integration *out)
 	return integration_load(call, matching->name, out);
 }
 
-enum err env_find(struct call *call, enum grant_use use, struct integration *out, bool *is_tester_out)
+enum err env_find(struct call *call, enum grant_use use, struct integration *out, struct env_right *right_out)
 {
 	struct matching matching = {.call = call, .use = use};
 	bool is_named = request_has(call->request, FIELD_INTEGRATION);
 	enum err err = is_named ? find_named(&matching, out) : find_only(&matching, out);
 
-	*is_tester_out = !matching.has_full;
+	right_out->is_tester = !matching.has_full;
+	right_out->is_by_token = matching.has_full ? !matching.has_plain_full : !matching.has_plain;
 	return err;
 }
 
@@ -101,12 +107,23 @@ static enum err check_rate(struct call *call, const struct integration *integrat
 	return OK;
 }
 
+/* Behind all else, so that the record of a refusal keeps its reason. */
+static enum err note_token(struct call *call)
+{
+	char *detail = call->record.detail;
+	size_t len = strlen(detail);
+	unsigned long long id = call->who->token_id;
+
+	snprintf(detail + len, sizeof(call->record.detail) - len, "%stoken=%llu", len > 0 ? " " : "", id);
+	return store_token_used(call->core->store, id, call->now_ms);
+}
+
 enum err handle_env_fetch(struct call *call)
 {
 	struct integration integration = {0};
 	bool is_staged = request_flag(call->request, FIELD_STAGED);
-	bool is_tester = false;
-	enum err err = env_find(call, is_staged ? GRANT_STAGED : GRANT_CURRENT, &integration, &is_tester);
+	struct env_right right = {0};
+	enum err err = env_find(call, is_staged ? GRANT_STAGED : GRANT_CURRENT, &integration, &right);
 
 	if (err == OK)
 		err = env_check_open(call, &integration);
@@ -114,8 +131,9 @@ enum err handle_env_fetch(struct call *call)
 		err = check_rate(call, &integration);
 	if (err != OK)
 		return err;
-	return env_values_deliver(call, &integration,
-		!is_staged  ? ENV_CURRENT
-		: is_tester ? ENV_STAGED_ALONE
-			    : ENV_STAGED_FIRST);
+	err = env_values_deliver(call, &integration,
+		!is_staged        ? ENV_CURRENT
+		: right.is_tester ? ENV_STAGED_ALONE
+				  : ENV_STAGED_FIRST);
+	return err == OK && right.is_by_token ? note_token(call) : err;
 }

@@ -7,11 +7,18 @@
 
 #include "handler.h"
 
+/* By which of its grants the caller may. */
+struct env_right {
+	bool is_tester; /* only grants for staged values match */
+	bool is_by_token; /* without the connection's token it would have less, or nothing */
+};
+
 /*
  * The integration that the request names, or the only one granted.  DENIED alike for what is forbidden and what does not
- * exist (P2); CONFLICT: several are granted.  *is_tester_out: only grants for staged values match.
+ * exist (P2); CONFLICT: several are granted.
  */
-enum err env_find(struct call *call, enum grant_use use, struct integration *out, bool *is_tester_out);
+enum err env_find(
+	struct call *call, enum grant_use use, struct integration *out, struct env_right *right_out);
 
 /* SUSPENDED, RETIRED, EXPIRED: nothing goes out of this integration now. */
 enum err env_check_open(struct call *call, const struct integration *integration);

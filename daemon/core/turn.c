@@ -77,6 +77,8 @@ static void take_back(struct core *core, struct exchange *exchange, enum err err
 	enum err told = exchange->err == OK ? reply_store_failure(exchange, err)
 					    : reply_unrecorded(exchange, exchange->err);
 
+	if (exchange->has_authenticated)
+		exchange->principal->token_id = 0; /* P4: what has no record did not happen */
 	reply_clear(core, &exchange->reply);
 	exchange->err = told;
 	exchange->reply.must_close = must_close;
@@ -136,6 +138,7 @@ static void on_durable(void *arg, enum err err)
 		next = exchange->next;
 		exchange->next = NULL;
 		exchange->needs_checkpoint = false;
+		exchange->has_authenticated = false;
 		exchange->deliver(exchange);
 	}
 	core_wake_subscribers(core);
@@ -232,13 +235,14 @@ bool core_is_privileged(struct core *core, const struct principal *principal)
 	return (policy_roles(core->roles, principal) & ROLE_ADMIN) != 0;
 }
 
-void core_note_undelivered(struct core *core, const struct principal *principal)
+void core_note_undelivered(struct core *core, const struct exchange *exchange)
 {
+	bool is_fetch = exchange->duty == DUTY_FETCH;
 	struct record record = {0};
 
 	core->undelivered++;
-	trail_describe(&record, principal, clock_wall_ms());
-	snprintf(record.kind, sizeof(record.kind), "env.fetch");
+	trail_describe(&record, exchange->principal, clock_wall_ms());
+	snprintf(record.kind, sizeof(record.kind), "%s", is_fetch ? "env.fetch" : "token.create");
 	snprintf(record.outcome, sizeof(record.outcome), "undelivered");
 	snprintf(record.detail, sizeof(record.detail), "the process that connected ended before the reply");
 	if (core->store == NULL || turn_begin(core) != OK)
@@ -248,6 +252,6 @@ void core_note_undelivered(struct core *core, const struct principal *principal)
 
 	if (err != OK) {
 		turn_check(core, err);
-		log_error("an undelivered fetch could not be recorded: %s", err_word(err));
+		log_error("an undelivered reply could not be recorded: %s", err_word(err));
 	}
 }

@@ -62,6 +62,7 @@ struct exchange {
 	enum err err;
 	enum request_duty duty;
 	bool saw_store; /* its answer tells what is in the store */
+	bool has_authenticated; /* what its connection holds is not durable yet */
 	bool needs_checkpoint; /* its answer waits for a truncating checkpoint (P10) */
 };
 
@@ -93,7 +94,7 @@ void core_wake_subscribers(struct core *core);
 bool core_is_known(struct core *core, const struct principal *principal);
 bool core_is_privileged(struct core *core, const struct principal *principal); /* admin */
 /* The reply of a secret could not be handed to a live process any more: recorded in the next turn. */
-void core_note_undelivered(struct core *core, const struct principal *principal);
+void core_note_undelivered(struct core *core, const struct exchange *exchange);
 
 struct turn *core_turn(struct core *core);
 

@@ -367,8 +367,8 @@ static enum err on_current(void *arg, const struct store_version *version)
 enum err handle_env_watch(struct call *call)
 {
 	struct integration integration = {0};
-	bool is_tester = false;
-	enum err err = env_find(call, GRANT_CURRENT, &integration, &is_tester);
+	struct env_right right = {0};
+	enum err err = env_find(call, GRANT_CURRENT, &integration, &right);
 
 	if (err == OK)
 		err = env_check_open(call, &integration);

@@ -1,5 +1,6 @@
 /*
- * Verifiers of tokens.  A secret has 256 random bits, so one fast keyed hash is enough: there is nothing to guess slowly.
+ * Verifiers of tokens.  A secret has 256 random bits, so one fast keyed hash is enough: there is
+ * nothing to guess slowly.  A row that is moved elsewhere verifies nothing there (P6).
  */
 #include "verifier.h"
 

@@ -43,7 +43,7 @@ static void release(struct conn *conn)
 static void drop_reply(struct conn *conn)
 {
 	if (conn->exchange.reply.is_secret && conn->sent == 0)
-		core_note_undelivered(conn->set->core, &conn->principal);
+		core_note_undelivered(conn->set->core, &conn->exchange);
 	reply_clear(conn->set->core, &conn->exchange.reply); /* P1 */
 }
 

@@ -23,6 +23,7 @@ VALUE = canary(48)
 MULTILINE = canary(30) + '\n"' + canary(30) + "\\é"
 VALUES = (VALUE, MULTILINE)
 MANAGER, GROUP_MANAGER = 2301, 2302
+TOKEN = "coffer_999_" + "0" * 52 + "_88874168"
 RUN = "01JD0000000000000000000000"
 CALLERS = {
     "admin": ADMIN,
@@ -55,6 +56,7 @@ PARAMS = {
     "whoami": lambda name: {},
     "status": lambda name: {},
     "session.prove": lambda name: {"nonce": "0" * 32},
+    "session.authenticate": lambda name: {"token": TOKEN},
     "integration.add": lambda name: {"name": name + "-new", **INTEGRATION},
     "integration.list": lambda name: {},
     "integration.show": lambda name: {"name": name},
@@ -63,6 +65,9 @@ PARAMS = {
     "grant.remove": lambda name: {"integration": name, "id": 999},
     "grant.list": lambda name: {"integration": name},
     "grant.explain": lambda name: {"integration": name, "user": str(ETL), "unit": "etl.service"},
+    "token.create": lambda name: {"integration": name, "token_name": "t", "description": "tests", "user": "2199"},
+    "token.revoke": lambda name: {"integration": name, "id": 999},
+    "token.list": lambda name: {"integration": name},
     "secret.put": lambda name: {"integration": name, "key": "NEW_KEY", "value": VALUE},
     "secret.list": lambda name: {"integration": name},
     "secret.show": lambda name: {"integration": name, "key": "API_TOKEN"},
@@ -89,9 +94,11 @@ PARAMS = {
     "audit.checkpoint": lambda name: {},
     "audit.archive": lambda name: {"until": "2000-01-01T00:00:00Z"},
 }
-# Refused for everybody, for a reason of its own: there is no challenge here, no such grant, nothing staged, no such run.
+# Refused for everybody, for a reason of its own: there is no challenge here, no such token, no such grant, nothing staged, no such run.
 ALWAYS_REFUSED = {
     "session.prove": "denied",
+    "session.authenticate": "denied",
+    "token.revoke": "not_found",
     "grant.remove": "not_found",
     "secret.promote": "not_found",
     "secret.rollback": "not_found",
@@ -99,7 +106,7 @@ ALWAYS_REFUSED = {
     "holder.release": "denied",
     "run.end": "denied",
 }
-ANYONE = {"hello", "schema", "whoami", "status", "session.prove"}
+ANYONE = {"hello", "schema", "whoami", "status", "session.prove", "session.authenticate"}
 
 suite = Suite()
 
@@ -173,7 +180,7 @@ def role_check(role):
             expected = (
                 ("denied",) if not may else (ALWAYS_REFUSED[method],) if method in ALWAYS_REFUSED else ("ok",)
             )
-            if may and method in ("integration.add", "grant.add", "secret.revoke", "secret.remove"):
+            if may and method in ("integration.add", "grant.add", "token.create", "secret.revoke", "secret.remove"):
                 expected = ("ok", "conflict", "not_found")  # an earlier role did it already
             assert word in expected, f"{method} by {role}: {word} instead of {expected}: {line[:300]!r}"
 
@@ -314,6 +321,7 @@ def lists_show_a_manager_its_own_integrations_only(vault):
     for method, what, of in (
         ("integration.list", "integrations", "name"),
         ("grant.list", "grants", "integration"),
+        ("token.list", "tokens", "integration"),
         ("alert.list", "alerts", "integration"),
         ("holder.list", "holders", "integration"),
     ):

@@ -17,6 +17,7 @@ import sys
 from coffer_test import AUDITOR, ETL, OPERATOR, STRANGER, Suite, canary, equal, forms_of, wait_until
 
 NAME = "finance/warehouse-sync"
+TOKENED = "finance/tokened"
 REQUESTS = 1000
 PIECE = 12  # bytes: shorter pieces would be found by chance
 TEXT = re.compile(rb"[ -~]{%d,}" % PIECE)  # all forms of the values are of such bytes, but for a few between
@@ -96,6 +97,70 @@ def put_params(value):
     if random.randrange(3) == 0:
         params.update(value=base64.b64encode(value.encode()).decode(), encoding="base64")
     return params
+
+
+# Tokens: their secrets are values like others, as text and as the 32 bytes that the text stands for.
+
+DIGITS = "0123456789abcdefghjkmnpqrstvwxyz"
+raw_secrets = []
+
+
+def use_token(text):
+    """From now on its secret must be nowhere."""
+    digits = text.split("_")[2]
+    used.append(digits)
+    number = 0
+    for digit in digits:
+        number = number << 5 | DIGITS.index(digit)
+    raw_secrets.append((number >> 4).to_bytes(32, "big"))
+    return text
+
+
+def new_token(vault):
+    params = {
+        "integration": TOKENED,
+        "token_name": canary(20).lower(),
+        "description": "memory",
+        "user": str(ETL),
+        "request_id": os.urandom(16).hex(),
+    }
+    with vault.client() as client:
+        made = client.call("token.create", params)
+        equal(client.call("token.create", params)["token"], None, "the token of the same request again")
+    return made["id"], use_token(made["token"])
+
+
+def token_used(vault):
+    number, token = new_token(vault)
+    with vault.client(ETL) as client:
+        client.call("session.authenticate", {"token": token})
+        client.call("env.fetch", {"integration": TOKENED})
+        vault.call("token.revoke", {"integration": TOKENED, "id": number})
+        client.must_refuse("env.fetch", {"integration": TOKENED}, "denied")
+
+
+def token_refused(vault):
+    number, token = new_token(vault)
+    with vault.client(STRANGER) as client:
+        client.must_refuse("session.authenticate", {"token": token}, "denied")
+        client.must_refuse("session.authenticate", {"token": token[:-1] + "~"}, "bad_value")
+        client.must_refuse("session.authenticate", {"token": token, "note": "x"}, "bad_request")
+    vault.call("token.revoke", {"integration": TOKENED, "id": number})
+
+
+def scan_raw(pid, secrets):
+    """Where any third of any of these byte strings is."""
+    parts = {secret[at : at + 10] for secret in secrets for at in (0, 10, 20)}
+    pattern = re.compile(b"|".join(re.escape(part) for part in parts), re.S)
+    found = []
+    with open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
+        for start, end, line in mappings(pid):
+            try:
+                data = read_all(memory, start, end)
+            except OSError:
+                continue
+            found += [(line, hex(start + match.start())) for match in pattern.finditer(data)]
+    return found
 
 
 # The mix: successful, refused, malformed, disconnected half-way.
@@ -203,6 +268,8 @@ MIX = [
     (fetch_denied, 3),
     (too_long, 1),
     (value_in_wrong_place, 1),
+    (token_used, 4),
+    (token_refused, 2),
 ]
 
 
@@ -210,6 +277,9 @@ MIX = [
 def prepare(vault):
     vault.add(NAME)
     vault.grant(NAME, user=ETL)
+    vault.add(TOKENED)
+    vault.put(TOKENED, "KEY", canary_used(40))
+    vault.call("grant.add", {"integration": TOKENED, "rule": {"user": str(ETL), "token": True}})
     put(vault)
 
 
@@ -265,7 +335,9 @@ def a_thousand_mixed_requests_leave_no_copy(vault):
     pieces = set().union(*map(pieces_of, used))
     found = scan(vault.pid, pieces)
     assert not found, f"{len(found)} copies or pieces, of {len(used)} values: {found[:20]}"
-    print(f"# {len(used)} values, {len(pieces)} pieces of their forms: none found")
+    raw = scan_raw(vault.pid, raw_secrets)
+    assert not raw, f"{len(raw)} pieces of the bytes of {len(raw_secrets)} tokens: {raw[:20]}"
+    print(f"# {len(used)} values, {len(pieces)} pieces of their forms, {len(raw_secrets)} tokens: none found")
 
 
 @suite.check
@@ -277,6 +349,34 @@ def no_copy_is_left_while_a_client_stays_connected(vault):
         vault.call("whoami")
         found = scan(vault.pid, pieces_of(value))
         assert not found, f"{len(found)} copies or pieces: {found[:20]}"
+
+
+@suite.check
+def the_search_finds_the_bytes_of_a_token(_):
+    secret = os.urandom(32)
+    program = "import sys\nvalue = sys.stdin.buffer.read(32)\nprint('ready', flush=True)\nsys.stdin.read()"
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        process.stdin.write(secret)
+        process.stdin.flush()
+        equal(process.stdout.readline(), b"ready\n", "the helper's word")
+        found = scan_raw(process.pid, [secret])
+        process.stdin.close()
+    assert found, "the bytes were not found"
+
+
+@suite.check
+def no_token_is_left_while_its_connection_is_open(vault):
+    _, token = new_token(vault)
+    with vault.client(ETL) as client:
+        client.call("session.authenticate", {"token": token})
+        vault.call("whoami")
+        for at in ("authenticate", "fetch"):
+            found = scan(vault.pid, pieces_of(used[-1])) + scan_raw(vault.pid, raw_secrets[-1:])
+            assert not found, f"{len(found)} pieces after {at}: {found[:20]}"
+            client.call("env.fetch", {"integration": TOKENED})
+            vault.call("whoami")
 
 
 @suite.check

@@ -1,0 +1,316 @@
+/*
+ * The two requests that touch a token's secret: the one that makes it and the one that shows it.
+ *
+ * P1: the secret is made and read in the request's arena, leaves once in the locked block that is the reply, and is kept
+ * nowhere: not in a result for its request_id, not in a record.  P2: whatever is wrong with a token, the answer is the
+ * same, and so is the work: an unknown one is hashed and compared, too.
+ */
+#include "handler.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "token.h"
+#include "users.h"
+#include "verifier.h"
+
+_Static_assert((int)TOKEN_SECRET_BYTES == (int)VERIFIER_SECRET_BYTES, "a secret is hashed whole");
+_Static_assert((int)VERIFIER_BYTES == (int)STORE_HASH_BYTES, "a verifier fits its column");
+
+enum { TOKENS_PER_INTEGRATION = 32, USER_BYTES = 256, REPLY_BYTES = 1024, OVERFLOW_ID = 65534 };
+
+static void set_verifier(struct core *core, struct store_token *token, const unsigned char *secret)
+{
+	struct verifier_context context = {.token_id = token->id};
+
+	memcpy(context.integration_id, token->integration_id, sizeof(context.integration_id));
+	verifier_make(core->keys, &context, secret, token->verifier);
+}
+
+/* ---- token.create ---- */
+
+static enum err take_user(struct call *call, struct store_token *token)
+{
+	char text[USER_BYTES] = "";
+
+	request_text(call->request, FIELD_USER, text, sizeof(text));
+	token->user = call_copy(call, text);
+	if (token->user == NULL)
+		return ERR_INTERNAL;
+	if (users_uid(token->user, &token->uid) != OK)
+		return call_refuse(call, ERR_BAD_VALUE, "no such user", "no such user on this host");
+	if (token->uid == OVERFLOW_ID || token->uid == (uint32_t)-1)
+		return call_refuse(call, ERR_BAD_VALUE, "the overflow user",
+			"this user stands for nobody in particular and is never given anything");
+	return OK;
+}
+
+static enum err take_unit(struct call *call, struct store_token *token)
+{
+	char text[UNIT_BYTES_MAX + 1] = "";
+
+	if (!request_text(call->request, FIELD_UNIT, text, sizeof(text)))
+		return OK;
+	if (!text_is_unit_pattern(text, strlen(text)))
+		return call_refuse(call, ERR_BAD_VALUE, "not a unit",
+			"unit is NAME.service, or NAME@*.service for all instances");
+	token->unit = call_copy(call, text);
+	return token->unit != NULL ? OK : ERR_INTERNAL;
+}
+
+static enum err take_expiry(struct call *call, struct store_token *token)
+{
+	char text[33] = "";
+
+	if (!request_text(call->request, FIELD_EXPIRES_AT, text, sizeof(text)))
+		return OK;
+	if (!text_time(text, strlen(text), &token->expires_ms) || token->expires_ms <= call->now_ms)
+		return call_refuse(
+			call, ERR_BAD_VALUE, "expiry in the past", "expires_at must be a time to come");
+	return OK;
+}
+
+static enum err take_texts(struct call *call, struct store_token *token)
+{
+	size_t size = field_info(FIELD_DESCRIPTION)->max + 1;
+	char name[SLUG_BYTES_MAX + 1] = "";
+	char *description = arena_alloc(&call->core->arena, size);
+
+	if (description == NULL)
+		return ERR_INTERNAL;
+	request_text(call->request, FIELD_TOKEN_NAME, name, sizeof(name));
+	request_text(call->request, FIELD_DESCRIPTION, description, size);
+	token->name = call_copy(call, name);
+	token->description = description;
+	return token->name != NULL ? OK : ERR_INTERNAL;
+}
+
+struct counting {
+	const char *name;
+	size_t count;
+	bool is_taken;
+};
+
+static enum err on_counted(void *arg, const struct store_token *token)
+{
+	struct counting *counting = arg;
+
+	if (token->revoked_ms != 0)
+		return OK;
+	counting->count++;
+	counting->is_taken = counting->is_taken || strcmp(token->name, counting->name) == 0;
+	return OK;
+}
+
+static enum err check_new(struct call *call, const struct store_token *token)
+{
+	struct counting counting = {.name = token->name};
+	enum err err = store_token_of(call->core->store, token->integration_id, on_counted, &counting);
+
+	if (err == OK && counting.is_taken)
+		return call_refuse(call, ERR_CONFLICT, "the name is taken",
+			"a token of this name is not revoked; take another name, and revoke the old one "
+			"later");
+	if (err == OK && counting.count >= TOKENS_PER_INTEGRATION)
+		return call_refuse(call, ERR_TOO_LARGE, "limit of tokens",
+			"an integration has at most 32 tokens that are not revoked; revoke one first");
+	return err;
+}
+
+static enum err take_token(struct call *call, struct store_token *token)
+{
+	struct integration integration = {0};
+	enum err err = integration_find(call, FIELD_INTEGRATION, &integration);
+
+	if (err == OK && strcmp(integration.state, "retired") == 0)
+		err = call_refuse(call, ERR_RETIRED, "the integration is retired", NULL);
+	if (err != OK)
+		return err;
+	memcpy(token->integration_id, integration.id, sizeof(token->integration_id));
+	err = take_texts(call, token);
+	if (err == OK)
+		err = take_user(call, token);
+	if (err == OK)
+		err = take_unit(call, token);
+	if (err == OK)
+		err = take_expiry(call, token);
+	if (err == OK)
+		err = check_new(call, token);
+	return err;
+}
+
+static void describe(struct call *call, const struct store_token *token)
+{
+	char text[33] = "";
+
+	call->record.object = token->id;
+	call_subject(call, "name=%s uid=%u", token->name, token->uid);
+	if (token->unit != NULL)
+		call_subject(call, "unit=%s", token->unit);
+	if (request_text(call->request, FIELD_EXPIRES_AT, text, sizeof(text)))
+		call_subject(call, "expires_at=%s", text);
+}
+
+/* The same members with and without the token: what is kept for the request_id has none (P1). */
+static void write_created(struct json_writer *w, const struct call *call, const struct store_token *token,
+	const char *text, size_t len)
+{
+	json_begin_object(w);
+	json_put_string(w, "integration", call->record.integration);
+	json_put_integer(w, "id", (int64_t)token->id);
+	json_put_string(w, "name", token->name);
+	json_key(w, "token");
+	if (text != NULL)
+		json_write_text(w, text, len);
+	else
+		json_write_null(w);
+	json_put_string(w, "detail",
+		text != NULL
+			? NULL
+			: "a token is shown once, in the first answer; revoke this one and make another");
+	json_end_object(w);
+}
+
+static enum err write_reply(struct call *call, const struct store_token *token, const unsigned char *secret)
+{
+	char *text = arena_alloc(&call->core->arena, TOKEN_TEXT_MAX);
+	struct buf buf = {0};
+	enum err err = pool_take(call->core->replies, call->who->uid, REPLY_BYTES, &call->secret_block);
+
+	if (err != OK)
+		return call_refuse(call, err, "no locked memory for the reply",
+			"too many replies are on their way; try again");
+	if (text == NULL)
+		return ERR_INTERNAL;
+	buf_init_fixed(&buf, (char *)call->secret_block.bytes, REPLY_BYTES);
+
+	struct json_writer w = json_writer(&buf);
+
+	json_begin_object(&w);
+	json_put_string(&w, "jsonrpc", "2.0");
+	json_key(&w, "id");
+	json_write_raw(&w, call->exchange->id, call->exchange->id_len);
+	json_key(&w, "result");
+	write_created(&w, call, token, text, token_write(token->id, secret, text));
+	json_end_object(&w);
+	buf_append_byte(&buf, '\n');
+	call->secret_len = buf.len;
+	write_created(&call->w, call, token, NULL, 0);
+	return buf_failed(&buf) ? ERR_INTERNAL : OK;
+}
+
+enum err handle_token_create(struct call *call)
+{
+	struct core *core = call->core;
+	struct store_token token = {.created_ms = call->now_ms, .created_by = call->who->uid};
+	unsigned char *secret = arena_alloc(&core->arena, TOKEN_SECRET_BYTES);
+	enum err err = secret != NULL ? take_token(call, &token) : ERR_INTERNAL;
+
+	if (err != OK)
+		return err;
+	token.id = store_token_next(core->store);
+	if (token.id > TOKEN_ID_MAX)
+		return ERR_INTERNAL;
+	token.epoch = verifier_epoch(core->keys);
+	random_bytes(secret, TOKEN_SECRET_BYTES);
+	set_verifier(core, &token, secret);
+	describe(call, &token);
+	err = store_token_insert(core->store, &token);
+	return err == OK ? write_reply(call, &token, secret) : err;
+}
+
+/* ---- session.authenticate ---- */
+
+struct showing {
+	struct call *call;
+	bool is_known;
+	struct store_token token; /* its texts are copies in the arena; what is not known is zero */
+};
+
+static enum err on_known(void *arg, const struct store_token *token)
+{
+	struct showing *showing = arg;
+	struct call *call = showing->call;
+
+	showing->is_known = true;
+	showing->token = *token;
+	showing->token.name = call_copy(call, token->name);
+	showing->token.unit = call_copy(call, token->unit);
+	snprintf(call->record.integration, sizeof(call->record.integration), "%s", token->integration);
+	if (showing->token.name == NULL || (token->unit != NULL && showing->token.unit == NULL))
+		return ERR_INTERNAL;
+	return OK;
+}
+
+/* NULL, or what is wrong: for the record alone. */
+static const char *fault_of(struct showing *showing, const unsigned char *secret)
+{
+	struct call *call = showing->call;
+	struct store_token shown = showing->token;
+	struct token_facts facts = token_facts(&showing->token);
+	const char *reason = NULL;
+
+	set_verifier(call->core, &shown, secret);
+
+	bool is_equal = bytes_equal(shown.verifier, showing->token.verifier, sizeof(shown.verifier));
+
+	if (!showing->is_known)
+		return "no such token";
+	if (showing->token.revoked_ms != 0)
+		return "the token is revoked";
+	if (showing->token.epoch != verifier_epoch(call->core->keys))
+		return "the token was made with another key";
+	if (!is_equal)
+		return "wrong secret of the token";
+	return policy_token_is_usable(&facts, call->who, call->now_ms, &reason) ? NULL : reason;
+}
+
+/* The line has been checked: the token is whole, and its JSON has no escapes. */
+static enum err read_shown(struct call *call, uint64_t *id_out, unsigned char *secret)
+{
+	const struct json_token *field = call->request->field[FIELD_TOKEN];
+
+	return token_read(json_raw(&call->request->doc, field), field->len, id_out, secret);
+}
+
+static void write_shown(struct call *call, const struct store_token *token)
+{
+	struct json_writer *w = &call->w;
+
+	json_begin_object(w);
+	json_put_string(w, "integration", call->record.integration);
+	json_put_integer(w, "id", (int64_t)token->id);
+	json_put_string(w, "token_name", token->name);
+	json_put_time(w, "expires_at", token->expires_ms);
+	json_end_object(w);
+}
+
+enum err handle_session_authenticate(struct call *call)
+{
+	struct showing *showing = arena_alloc(&call->core->arena, sizeof(*showing));
+	unsigned char *secret = arena_alloc(&call->core->arena, TOKEN_SECRET_BYTES);
+	uint64_t id = 0;
+
+	if (showing == NULL || secret == NULL || read_shown(call, &id, secret) != OK)
+		return ERR_INTERNAL;
+	*showing = (struct showing){.call = call};
+	call->record.object = id;
+
+	enum err err = store_token_get(call->core->store, id, on_known, showing);
+
+	if (err != OK && err != ERR_NOT_FOUND)
+		return err;
+
+	const char *fault = fault_of(showing, secret);
+
+	if (fault != NULL)
+		return call_refuse(call, ERR_DENIED, fault, NULL); /* P2: the same for all of them */
+	err = store_token_used(call->core->store, id, call->now_ms);
+	if (err != OK)
+		return err;
+	call_subject(call, "name=%s", showing->token.name);
+	write_shown(call, &showing->token);
+	call->who->token_id = id;
+	call->exchange->has_authenticated = true;
+	return OK;
+}
