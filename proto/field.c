@@ -291,6 +291,7 @@ static const struct {
 	[FIELD_TYPE_RUN] = {check_string, text_is_run, ERR_BAD_PARAMS, ERR_BAD_PARAMS},
 	[FIELD_TYPE_MAP] = {.check = check_map},
 	[FIELD_TYPE_RULE] = {.check = check_rule},
+	[FIELD_TYPE_PARAMS] = {.check = check_opaque},
 	[FIELD_TYPE_TOKEN] = {.check = check_token},
 };
 

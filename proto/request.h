@@ -55,6 +55,7 @@ enum field_type {
 	FIELD_TYPE_MAP, /* label → line [object of strings] */
 	FIELD_TYPE_RULE, /* grant conditions [object of strings, and token: true] */
 	FIELD_TYPE_TOKEN, /* an access token, see token.h; written without escapes [string] */
+	FIELD_TYPE_PARAMS, /* JSON text of the params of another request; checked by the handler [string] */
 };
 
 enum right {

@@ -52,6 +52,7 @@ struct core {
 	const char *archive_trouble; /* why the last archiving by itself failed, a constant */
 	int64_t archive_look_ms; /* when it is looked for again */
 	char subject[RECORD_SUBJECT_BYTES_MAX]; /* record.subject of the request at hand */
+	unsigned queues; /* that connections hold (queue.c) */
 	/* The same of the one that it runs inside itself (nested.c). */
 	struct request inner_request;
 	char inner_subject[RECORD_SUBJECT_BYTES_MAX];

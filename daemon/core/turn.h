@@ -36,6 +36,7 @@ struct subscriber {
 	void (*wake)(
 		struct subscriber *subscriber); /* there is news; called between turns, behind the replies */
 	struct watcher *watcher; /* core's own; NULL: it wants to hear nothing */
+	struct queue *queue; /* core's own; what it wants done together; NULL: nothing */
 };
 
 struct exchange;
@@ -87,7 +88,8 @@ bool subscriber_has_news(const struct subscriber *subscriber);
 bool subscriber_must_end(const struct subscriber *subscriber); /* its right is gone: the news are the last */
 void subscriber_take(
 	struct core *core, struct subscriber *subscriber, struct reply *out); /* when it has news */
-void subscriber_leave(struct subscriber *subscriber); /* fine on one that hears nothing */
+void subscriber_leave(
+	struct subscriber *subscriber); /* fine on one that hears nothing; forgets its queue, too */
 void core_wake_subscribers(struct core *core);
 
 /* What net asks about a principal.  Known: it has a role, manages something, or has a grant that could match. */

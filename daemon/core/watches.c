@@ -13,6 +13,7 @@
 
 #include "clock.h"
 #include "env_fetch.h"
+#include "queue.h"
 
 enum {
 	CHANGES_KEPT = 64, /* for one watcher */
@@ -253,6 +254,8 @@ bool subscriber_must_end(const struct subscriber *subscriber)
 
 void subscriber_leave(struct subscriber *subscriber)
 {
+	queue_free(subscriber->queue);
+	subscriber->queue = NULL;
 	if (subscriber->watcher != NULL)
 		leave(subscriber->watcher);
 }

@@ -1179,5 +1179,91 @@ def the_audit_chain_holds_after_all_of_this(vault):
     vault.must_coffer("audit", "verify")
 
 
+def step(method, params, **more):
+    return message("apply.step", {"method": method, "params": json.dumps(params), **more})
+
+
+@row(150, "steps without a queue and queues without steps are conflict")
+def _(vault):
+    refused(vault, step("integration.edit", {"name": NAME, "owner": "x"}), "conflict", uid=0)
+    refused(vault, message("apply.run", {}), "conflict", uid=0)
+    with vault.client(0) as client:
+        client.call("apply.begin")
+        for line in (message("apply.run", {"dry_run": True}), step("integration.edit", {"name": NAME, "owner": "x"})):
+            equal(word_of(client.ask_line(line + b"\n")), "conflict", "an empty run, and a step behind it")
+
+
+@row(151, "what is no step is refused before the run")
+def _(vault):
+    edit = {"name": NAME, "owner": "x"}
+    with vault.client(0) as client:
+        client.call("apply.begin")
+        for word, line in (
+            ("unsupported", step("secret.revoke", {"integration": NAME, "key": "API_TOKEN", "version": 1})),
+            ("unsupported", step("secret.put", {"integration": NAME, "key": "K", "value": VALUE})),
+            ("unsupported", step("integration.list", {})),
+            ("unsupported", step("apply.run", {})),
+            ("unsupported", step("apply.step", {"method": "apply.run", "params": "{}"})),
+            ("unsupported", step("integration.edit", {**edit, "request_id": "0" * 32})),
+            ("bad_value", step("Integration.edit", edit)),
+            ("bad_request", step("integration.edit", {**edit, "value": VALUE})),
+            ("bad_request", step("integration.edit", {"name": NAME, "owner": 1})),
+            ("bad_value", step("integration.edit", {"name": NAME, "owner": ""})),
+            ("bad_value", step("integration.edit", edit, expect_changed_at="now")),
+            ("bad_request", message("apply.step", {"method": "integration.edit", "params": edit})),
+            ("bad_request", message("apply.step", {"method": "integration.edit"})),
+            ("bad_request", message("apply.step", {"method": "integration.edit", "params": ""})),
+            ("bad_request", message("apply.step", {"method": "integration.edit", "params": '{"name":"a"}}{'})),
+            (
+                "bad_request",
+                message("apply.step", {"method": "integration.edit", "params": '{},"method":"secret.revoke"'}),
+            ),
+            ("too_large", message("apply.step", {"method": "integration.edit", "params": "x" * 65536})),
+            ("bad_request", message("apply.begin", {"steps": 9})),
+        ):
+            equal(word_of(client.ask_line(line + b"\n")), word, f"error word for {line[:200]!r}")
+        equal(word_of(client.ask_line(message("apply.run", {}) + b"\n")), "conflict", "the queue is still empty")
+
+
+@row(152, "queues have limits and are few")
+def _(vault):
+    clients = [vault.client(0) for _ in range(9)]
+    try:
+        for client in clients[:8]:
+            client.call("apply.begin")
+        reply = json.loads(clients[8].ask_line(message("apply.begin", {}) + b"\n"))
+        equal(reply["error"]["data"]["error"], "busy", "a ninth queue")
+        assert reply["error"]["data"]["retry_after_ms"] > 0, reply
+        large = step("integration.edit", {"name": NAME, "description": "d" * 4000, "purpose": "p" * 4000})
+        taken = 0
+        while b'"result"' in (line := clients[0].ask_line(large + b"\n")):
+            taken += 1
+        equal(word_of(line), "too_large", "more bytes than a queue holds")
+        assert 100 < taken < 132, f"{taken} steps of 8 KB in 1 MiB"
+    finally:
+        for client in clients:
+            client.close()
+    with vault.client(0) as client:
+        client.call("apply.begin")  # those of closed connections are gone
+
+
+@row(153, "a run with one bad step does nothing and names it")
+def _(vault):
+    before = vault.call("integration.show", {"name": NAME})["integration"]["changed_at"]
+    with vault.client(0) as client:
+        client.call("apply.begin")
+        for line in (
+            step("integration.edit", {"name": NAME, "owner": "somebody"}),
+            step("grant.remove", {"integration": NAME, "id": 4711}),
+        ):
+            client.ask_line(line + b"\n")
+        reply = json.loads(client.ask_line(message("apply.run", {}) + b"\n"))
+    equal(reply["error"]["data"]["error"], "not_found", "error word")
+    named = {"number": 2, "method": "grant.remove", "integration": NAME}
+    equal(reply["error"]["data"]["step"], named, "the step that is named")
+    after = vault.call("integration.show", {"name": NAME})["integration"]["changed_at"]
+    equal(after, before, "when it was changed")
+
+
 if __name__ == "__main__":
     suite.run()

@@ -93,8 +93,13 @@ PARAMS = {
     "audit.list": lambda name: {"integration": name},
     "audit.checkpoint": lambda name: {},
     "audit.archive": lambda name: {"until": "2000-01-01T00:00:00Z"},
+    "apply.begin": lambda name: {},
+    "apply.step": lambda name: {"method": "grant.remove", "params": json.dumps({"integration": name, "id": 999})},
+    "apply.run": lambda name: {},
 }
 # Refused for everybody, for a reason of its own: there is no challenge here, no such token, no such grant, nothing staged, no such run.
+# Refused for everybody, for a reason of its own: there is no challenge here, no such grant, nothing staged, no such run,
+# no queue.
 ALWAYS_REFUSED = {
     "session.prove": "denied",
     "session.authenticate": "denied",
@@ -105,6 +110,8 @@ ALWAYS_REFUSED = {
     "secret.record_test": "denied",
     "holder.release": "denied",
     "run.end": "denied",
+    "apply.step": "conflict",
+    "apply.run": "conflict",
 }
 ANYONE = {"hello", "schema", "whoami", "status", "session.prove", "session.authenticate"}
 
