@@ -96,6 +96,17 @@ START_TEST(an_expiry_must_be_to_come)
 }
 END_TEST
 
+START_TEST(the_record_of_a_put_says_until_when_it_is_valid)
+{
+	start();
+	core_ask_ok(&world, UID_OPERATOR, "secret.put",
+		"{\"integration\":\"app\",\"key\":\"A\",\"value\":\"v\",\"expires_at\":\"2999-01-02T03:04:"
+		"05Z\"}");
+	ck_assert_str_eq(core_record(&world, 0).subject.text, "expires_at=2999-01-02T03:04:05Z");
+	core_world_end(&world);
+}
+END_TEST
+
 START_TEST(a_value_has_at_most_65535_bytes)
 {
 	start();
@@ -567,11 +578,11 @@ START_TEST(no_error_repeats_the_value)
 END_TEST
 
 UNIT_MAIN("core_secrets", a_value_that_is_no_value_is_refused, an_expiry_must_be_to_come,
-	a_value_has_at_most_65535_bytes, the_values_of_an_integration_come_to_one_mebibyte,
-	an_integration_has_at_most_128_keys, an_integration_has_at_most_256_registered_keys,
-	keys_that_programs_act_upon_are_refused, what_is_not_there_or_retired_takes_no_value,
-	a_put_that_expects_another_version_is_a_conflict, if_absent_leaves_a_current_value_alone,
-	a_put_makes_the_value_current_and_drains_the_older,
+	the_record_of_a_put_says_until_when_it_is_valid, a_value_has_at_most_65535_bytes,
+	the_values_of_an_integration_come_to_one_mebibyte, an_integration_has_at_most_128_keys,
+	an_integration_has_at_most_256_registered_keys, keys_that_programs_act_upon_are_refused,
+	what_is_not_there_or_retired_takes_no_value, a_put_that_expects_another_version_is_a_conflict,
+	if_absent_leaves_a_current_value_alone, a_put_makes_the_value_current_and_drains_the_older,
 	description_and_issuer_stay_until_they_are_given_anew, what_may_be_in_use_is_revoked_only_by_force,
 	an_older_version_that_nobody_got_is_revoked_at_once,
 	a_key_is_removed_when_all_its_versions_are_revoked, uses_are_told_per_key_and_version,

@@ -63,6 +63,7 @@ static enum err check_expiry(struct call *call, int64_t *expires_ms_out)
 	if (!text_time(text, strlen(text), expires_ms_out) || *expires_ms_out <= call->now_ms)
 		return call_refuse(
 			call, ERR_BAD_VALUE, "expiry in the past", "expires_at must be a time to come");
+	call_subject(call, "expires_at=%s", text);
 	return OK;
 }
 
