@@ -29,7 +29,7 @@ COMMANDS = [
     "grant add", "grant list", "grant explain", "grant remove",
     "secret put", "secret list", "secret show", "secret test", "secret promote", "secret rollback", "secret revoke",
     "secret remove", "rotate", "holders", "history", "usage", "alerts",
-    "import", "audit list", "audit export", "report", "audit verify",
+    "import", "audit list", "audit follow", "audit export", "audit checkpoint", "audit verify", "report", "audit archive",
 ]
 
 INTEGRATION = {

@@ -184,6 +184,27 @@ void args_clear(struct args *args)
 	*args = (struct args){0};
 }
 
+enum err args_set(struct args *args, unsigned slot, const char *text)
+{
+	char *copy = strdup(text);
+	size_t kept = 0;
+	enum err err = copy == NULL ? ERR_INTERNAL : OK;
+
+	for (size_t i = 0; err == OK && i < args->count; i++) {
+		if (args->given[i].slot != slot)
+			args->given[kept++] = args->given[i];
+		else if (args->given[i].is_owned)
+			free((void *)(uintptr_t)args->given[i].text);
+	}
+	if (err == OK) {
+		args->count = kept;
+		err = add(args, slot, copy, true);
+	}
+	if (err != OK)
+		free(copy);
+	return err;
+}
+
 const char *args_text(const struct args *args, unsigned slot)
 {
 	size_t cursor = 0;

@@ -37,6 +37,9 @@ enum err args_complete(struct cli *cli);
 
 void args_clear(struct args *args);
 
+/* Gives a slot this text alone, of which it keeps a copy, whatever was given before.  ERR_INTERNAL: no memory. */
+enum err args_set(struct args *args, unsigned slot, const char *text);
+
 /* What was given first for a slot, or NULL. */
 const char *args_text(const struct args *args, unsigned slot);
 

@@ -1,17 +1,14 @@
 /*
- * Fetches audit records by pages and writes them as they are, one line each, so that what is verified later
- * is what the daemon said.  A page that does not move forward is an error: the daemon cannot keep us here.
+ * Fetches audit records by pages.  A page that does not move forward is an error: the daemon cannot keep us here.
  */
 #include "audits.h"
 
-#include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "cli.h"
 #include "commands.h"
-#include "output_file.h"
+#include "moments.h"
 #include "params.h"
 #include "table.h"
 
@@ -39,27 +36,70 @@ enum err audits_print_list(const struct reply *reply)
 	return table_print(reply, reply_at(reply, NULL, "records"), list);
 }
 
-static void read_head(const struct reply *reply, struct audits_head *out)
+void audits_read_place(const struct reply *reply, const char *name, struct audits_place *out)
 {
+	const struct json_token *place = reply_at(reply, NULL, name);
 	size_t len = 0;
 
-	*out = (struct audits_head){0};
-	if (json_integer(&reply->doc, reply_at(reply, NULL, "head.seq"), &out->seq) != OK ||
-		json_text(&reply->doc, reply_at(reply, NULL, "head.hash"), out->hash, sizeof(out->hash),
-			&len) != OK)
-		*out = (struct audits_head){0};
+	*out = (struct audits_place){0};
+	if (place == NULL || json_integer(&reply->doc, reply_at(reply, place, "seq"), &out->seq) != OK ||
+		json_text(&reply->doc, reply_at(reply, place, "hash"), out->hash, sizeof(out->hash), &len) !=
+			OK)
+		*out = (struct audits_place){0};
+}
+
+/* ---- conditions ---- */
+
+static const unsigned conditions[] = {
+	FIELD_SINCE, FIELD_UNTIL, FIELD_UID, FIELD_INTEGRATION, FIELD_OUTCOME, FIELD_KIND, SLOT_BY_USER};
+
+bool audits_are_filtered(const struct cli *cli)
+{
+	for (size_t i = 0; i < sizeof(conditions) / sizeof(conditions[0]); i++) {
+		if (args_text(&cli->args, conditions[i]) != NULL)
+			return true;
+	}
+	return false;
+}
+
+enum err audits_settle(struct cli *cli)
+{
+	enum err err = moments_settle(cli, FIELD_SINCE, false);
+
+	if (err == OK)
+		err = moments_settle(cli, FIELD_UNTIL, true);
+	return err == OK ? moments_settle_user(cli) : err;
+}
+
+enum err audits_read_after(const struct cli *cli, int64_t *out)
+{
+	*out = 0;
+	return params_count(cli, FIELD_AFTER, out);
+}
+
+/* ---- pages ---- */
+
+static enum err set_number(struct cli *cli, enum field field, int64_t number)
+{
+	char text[24] = "";
+
+	(void)snprintf(text, sizeof(text), "%lld", (long long)number);
+	return args_set(&cli->args, field, text);
 }
 
 static enum err fetch_page(struct cli *cli, int64_t after, int64_t limit, struct reply *reply)
 {
 	BUF_AUTO params = {0};
 	struct json_writer w = json_writer(&params);
+	enum err err = set_number(cli, FIELD_AFTER, after);
 
+	if (err == OK)
+		err = set_number(cli, FIELD_LIMIT, limit);
 	json_begin_object(&w);
-	json_put_integer(&w, field_info(FIELD_AFTER)->wire, after);
-	json_put_integer(&w, field_info(FIELD_LIMIT)->wire, limit);
+	if (err == OK)
+		err = params_write(cli, REQUEST_AUDIT_LIST, &w);
 	json_end_object(&w);
-	return cli_call(cli, request_info(REQUEST_AUDIT_LIST)->method, &params, reply);
+	return err == OK ? cli_try(cli, request_info(REQUEST_AUDIT_LIST)->method, &params, reply) : err;
 }
 
 static enum err take_page(struct cli *cli, const struct reply *reply, audits_take_fn take, void *context,
@@ -86,96 +126,44 @@ static enum err take_page(struct cli *cli, const struct reply *reply, audits_tak
 	return OK;
 }
 
-enum err audits_each(
-	struct cli *cli, int64_t after, audits_take_fn take, void *context, struct audits_head *head_out)
+enum err audits_page(struct cli *cli, struct audits_paging *paging)
 {
-	bool is_last = false;
+	REPLY_AUTO reply = {0};
 
-	while (!is_last) {
-		REPLY_AUTO reply = {0};
-		enum err err = fetch_page(cli, after, PAGE_RECORDS, &reply);
+	paging->is_asked = false;
 
-		if (err == OK)
-			err = take_page(cli, &reply, take, context, &after, &is_last);
-		if (err != OK)
-			return err;
-		read_head(&reply, head_out);
-	}
-	return OK;
-}
+	enum err err = fetch_page(cli, paging->after, PAGE_RECORDS, &reply);
 
-static enum err write_record(
-	struct cli *cli, void *context, const struct reply *reply, const struct json_token *record)
-{
-	FILE *stream = context;
-
-	(void)fwrite(json_raw(&reply->doc, record), 1, record->len, stream);
-	(void)fputc('\n', stream);
-	return ferror(stream) == 0 ? OK
-				   : cli_fail(cli, ERR_STORAGE, "cannot be written: %s", strerror(errno));
-}
-
-static enum err read_after(const struct cli *cli, int64_t *out)
-{
-	const char *text = args_text(&cli->args, FIELD_AFTER);
-	char *end = NULL;
-
-	*out = 0;
-	if (text == NULL)
-		return OK;
-	errno = 0;
-	*out = strtoll(text, &end, 10);
-	return errno == 0 && *end == '\0' && *text >= '0' && *text <= '9'
-		       ? OK
-		       : cli_usage(cli, "--after: not a number");
-}
-
-enum err audits_export(struct cli *cli)
-{
-	const char *path = args_text(&cli->args, SLOT_OUTPUT);
-	struct audits_head head = {0};
-	FILE *stream = NULL;
-	int64_t after = 0;
-	enum err err = read_after(cli, &after);
-
-	if (err == OK)
-		err = output_file_open(cli, path, &stream);
 	if (err != OK)
 		return err;
-	err = audits_each(cli, after, write_record, stream, &head);
-	return output_file_close(cli, path, stream, err);
+	paging->is_asked = true;
+	err = take_page(cli, &reply, paging->take, paging->context, &paging->after, &paging->is_last);
+	if (err == OK)
+		audits_read_place(&reply, "head", &paging->head);
+	return err;
 }
 
-static bool is_whole_log(const struct cli *cli)
+enum err audits_each(struct cli *cli, struct audits_paging *paging)
 {
-	static const unsigned narrowing[] = {FIELD_AFTER, FIELD_SINCE, FIELD_UNTIL, FIELD_UID,
-		FIELD_INTEGRATION, FIELD_OUTCOME, FIELD_KIND};
+	enum err err = OK;
 
-	for (size_t i = 0; i < sizeof(narrowing) / sizeof(narrowing[0]); i++) {
-		if (args_text(&cli->args, narrowing[i]) != NULL)
-			return false;
-	}
-	return true;
+	while (err == OK && !paging->is_last)
+		err = audits_page(cli, paging);
+	return err == OK || paging->is_asked ? err : cli_report(cli, err);
 }
 
-static int64_t list_limit(const struct cli *cli)
-{
-	const char *text = args_text(&cli->args, FIELD_LIMIT);
-
-	/* What is no number params_write has refused. */
-	return text != NULL ? strtoll(text, NULL, 10) : LIST_RECORDS;
-}
+/* ---- the list ---- */
 
 /* The number after which the newest records begin. */
 static enum err find_newest(struct cli *cli, int64_t limit, int64_t *after_out)
 {
 	REPLY_AUTO reply = {0};
-	struct audits_head head = {0};
+	struct audits_place head = {0};
 	enum err err = fetch_page(cli, 0, 1, &reply);
 
 	if (err != OK)
-		return err;
-	read_head(&reply, &head);
+		return cli_report(cli, err);
+	audits_read_place(&reply, "head", &head);
 	*after_out = head.seq > limit ? head.seq - limit : 0;
 	return OK;
 }
@@ -184,7 +172,7 @@ static enum err find_newest(struct cli *cli, int64_t limit, int64_t *after_out)
 static void note_more(const struct reply *reply, int64_t limit)
 {
 	const struct json_token *records = reply_at(reply, NULL, "records");
-	struct audits_head head = {0};
+	struct audits_place head = {0};
 	int64_t last = 0;
 
 	if (records == NULL || records->type != JSON_ARRAY || records->count < limit)
@@ -194,34 +182,49 @@ static void note_more(const struct reply *reply, int64_t limit)
 		if (json_integer(&reply->doc, reply_at(reply, t, "seq"), &last) != OK)
 			return;
 	}
-	read_head(reply, &head);
+	audits_read_place(reply, "head", &head);
 	if (head.seq > last)
 		cli_say("more: --after %lld", (long long)last);
 }
 
+/* Who looks for records and finds none may want those that are no longer here. */
+static void note_archived(const struct reply *reply)
+{
+	struct audits_place cut = {0};
+
+	audits_read_place(reply, "cut", &cut);
+	if (cut.seq > 0)
+		cli_say("records up to %lld are archived", (long long)cut.seq);
+}
+
+static enum err ask_newest(struct cli *cli, int64_t limit)
+{
+	int64_t after = 0;
+	enum err err = find_newest(cli, limit, &after);
+
+	if (err == OK)
+		err = set_number(cli, FIELD_LIMIT, limit);
+	return err == OK ? set_number(cli, FIELD_AFTER, after) : err;
+}
+
 enum err audits_list(struct cli *cli)
 {
-	BUF_AUTO params = {0};
 	REPLY_AUTO reply = {0};
-	struct json_writer w = json_writer(&params);
-	bool is_newest = is_whole_log(cli);
-	int64_t after = 0;
+	bool is_newest = !audits_are_filtered(cli) && args_text(&cli->args, FIELD_AFTER) == NULL;
+	int64_t limit = LIST_RECORDS;
+	enum err err = audits_settle(cli);
 
-	json_begin_object(&w);
-
-	enum err err = params_write(cli, REQUEST_AUDIT_LIST, &w);
-	int64_t limit = list_limit(cli);
-
-	if (err == OK && is_newest)
-		err = find_newest(cli, limit, &after);
-	if (is_newest)
-		json_put_integer(&w, field_info(FIELD_AFTER)->wire, after);
-	json_end_object(&w);
 	if (err == OK)
-		err = cli_call(cli, request_info(REQUEST_AUDIT_LIST)->method, &params, &reply);
+		err = params_count(cli, FIELD_LIMIT, &limit);
+	if (err == OK && is_newest)
+		err = ask_newest(cli, limit);
+	if (err == OK)
+		err = cli_ask(cli, REQUEST_AUDIT_LIST, &reply);
 	if (err == OK)
 		err = cli_show(cli, &reply);
-	if (err == OK && !is_newest)
+	if (err == OK && !is_newest) {
 		note_more(&reply, limit);
+		note_archived(&reply);
+	}
 	return err;
 }

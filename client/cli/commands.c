@@ -8,6 +8,9 @@
 #include <string.h>
 
 #include "alerts.h"
+#include "audit_archive.h"
+#include "audit_export.h"
+#include "audit_verify.h"
 #include "audits.h"
 #include "cli.h"
 #include "grants.h"
@@ -24,7 +27,6 @@
 #include "secrets.h"
 #include "session.h"
 #include "usage.h"
-#include "verify.h"
 
 static const struct command commands[] = {
 	{
@@ -260,20 +262,62 @@ static const struct command commands[] = {
 	{
 		.words = "audit list",
 		.kind = REQUEST_AUDIT_LIST,
+		.options = {SLOT_BY_USER},
 		.run = audits_list,
 		.print = audits_print_list,
 		.text = "list audit records: the newest 100 (--limit), or from the oldest with --after or a "
 			"filter",
-		.example = "coffer audit list --integration finance/warehouse-sync --outcome denied",
+		.example =
+			"coffer audit list --since 7d --integration finance/warehouse-sync --outcome refused",
+	},
+	{
+		.words = "audit follow",
+		.kind = REQUEST_COUNT,
+		.options = {FIELD_AFTER, FIELD_SINCE, FIELD_UNTIL, FIELD_UID, SLOT_BY_USER, FIELD_INTEGRATION,
+			FIELD_OUTCOME, FIELD_KIND},
+		.run = audit_follow_run,
+		.text = "print new audit records as they come, until Ctrl-C",
+		.example = "coffer audit follow --outcome refused",
 	},
 	{
 		.words = "audit export",
 		.kind = REQUEST_COUNT,
 		.operands = {{SLOT_OUTPUT, NEED_MAYBE}},
-		.options = {FIELD_AFTER},
-		.run = audits_export,
-		.text = "write all audit records as JSON lines, ready for audit verify",
+		.options = {FIELD_AFTER, FIELD_SINCE, FIELD_UNTIL, FIELD_UID, SLOT_BY_USER, FIELD_INTEGRATION,
+			FIELD_OUTCOME, FIELD_KIND},
+		.run = audit_export_run,
+		.text = "write audit records as JSON lines: all of them, ready for audit verify, or those "
+			"that "
+			"meet conditions",
 		.example = "coffer audit export audit.jsonl",
+	},
+	{
+		.words = "audit checkpoint",
+		.kind = REQUEST_COUNT,
+		.operands = {{SLOT_OUTPUT, NEED_MAYBE}},
+		.run = audit_checkpoint_run,
+		.text = "get the vault's signed word on where its audit log stands, to be kept elsewhere",
+		.example = "coffer audit checkpoint 2026-q4.checkpoint",
+	},
+	{
+		.words = "audit verify",
+		.kind = REQUEST_COUNT,
+		.operands = {{SLOT_FILE, NEED_ANY}},
+		.options = {SLOT_HEAD, SLOT_PUBLIC_KEY},
+		.run = audit_verify_run,
+		.text = "verify the chain of audit records: the daemon's, or files without it, in their "
+			"order (- is standard input)",
+		.example = "coffer audit verify audit-*.jsonl audit.jsonl --head 2026-q3.checkpoint",
+	},
+	{
+		.words = "audit archive",
+		.kind = REQUEST_COUNT,
+		.options = {FIELD_UNTIL},
+		.run = audit_archive_run,
+		.print = audit_archive_print,
+		.text = "move the oldest audit records into signed files of archive_dir, and out of the "
+			"store",
+		.example = "coffer audit archive --until 400d",
 	},
 	{
 		.words = "report",
@@ -285,15 +329,6 @@ static const struct command commands[] = {
 			"never a "
 			"value",
 		.example = "coffer report --output inventory.html",
-	},
-	{
-		.words = "audit verify",
-		.kind = REQUEST_COUNT,
-		.operands = {{SLOT_FILE, NEED_MAYBE}},
-		.options = {SLOT_HEAD},
-		.run = verify_run,
-		.text = "verify the chain of audit records: the daemon's, or an exported file without it",
-		.example = "coffer audit verify audit.jsonl",
 	},
 };
 

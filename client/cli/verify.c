@@ -1,22 +1,17 @@
 /*
- * Verifies audit records with nothing but the records: each must fit its own hash, and the hash before it.
- * What was cut off at the end shows only against a head that is known from elsewhere, so the head is printed.
+ * Verifies audit records with nothing but the records (P7): each must fit its own hash, and the hash before it.  What was
+ * cut off at the end shows only against a head that is known from elsewhere; a checkpoint says who vouched for one.
  */
 #include "verify.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "audits.h"
-#include "base64.h"
-#include "cli.h"
 #include "frame.h"
-
-enum { HASH_TEXT_BYTES = 2 * RECORD_HASH_BYTES + 1 };
+#include "gate.h"
+#include "segment.h"
 
 __attribute__((format(printf, 2, 3))) static enum err fail(struct verify *verify, const char *format, ...)
 {
@@ -28,11 +23,18 @@ __attribute__((format(printf, 2, 3))) static enum err fail(struct verify *verify
 	return ERR_BAD_VALUE;
 }
 
+/* ---- records ---- */
+
+static bool is_at_beginning(const struct verify *verify)
+{
+	return verify->count == 0 && !verify->has_start;
+}
+
 static enum err check_number(struct verify *verify, uint64_t seq)
 {
 	uint64_t expected = verify->last + 1;
 
-	if (verify->count == 0 || seq == expected)
+	if (is_at_beginning(verify) || seq == expected)
 		return OK;
 	if (seq > expected)
 		return fail(verify,
@@ -48,7 +50,7 @@ static enum err check_number(struct verify *verify, uint64_t seq)
 static enum err check_link(struct verify *verify, const struct record *record)
 {
 	static const unsigned char nothing[RECORD_HASH_BYTES];
-	bool is_first = verify->count == 0;
+	bool is_first = is_at_beginning(verify);
 
 	if (!is_first && memcmp(record->previous, verify->head, RECORD_HASH_BYTES) != 0)
 		return fail(verify,
@@ -61,10 +63,21 @@ static enum err check_link(struct verify *verify, const struct record *record)
 	return OK;
 }
 
-static void hash_text(const struct verify *verify, char out[HASH_TEXT_BYTES])
+/* The saved head may also be the record before the first. */
+static enum err check_saved(struct verify *verify, uint64_t seq, const unsigned char hash[RECORD_HASH_BYTES])
 {
-	hex_encode(verify->head, RECORD_HASH_BYTES, out);
-	out[HASH_TEXT_BYTES - 1] = '\0';
+	struct verify_head *saved = &verify->saved;
+	bool is_same = memcmp(saved->hash, hash, RECORD_HASH_BYTES) == 0;
+
+	if (!saved->is_given || (saved->has_seq && saved->seq != seq))
+		return OK;
+	if (saved->has_seq && !is_same)
+		return fail(verify,
+			"record %" PRIu64
+			" is another one than the saved head: the log was rewritten before it",
+			seq);
+	saved->is_found = saved->is_found || is_same;
+	return OK;
 }
 
 enum err verify_record(struct verify *verify, const struct json_doc *doc, const struct json_token *object)
@@ -80,125 +93,134 @@ enum err verify_record(struct verify *verify, const struct json_doc *doc, const 
 
 	if (err == OK)
 		err = check_link(verify, &record);
+	if (err == OK && verify->count == 0)
+		err = check_saved(verify, record.seq - 1, record.previous);
+	if (err == OK)
+		err = check_saved(verify, record.seq, record.hash);
 	if (err != OK)
 		return err;
 	verify->first = verify->count == 0 ? record.seq : verify->first;
 	verify->last = record.seq;
 	verify->count++;
 	memcpy(verify->head, record.hash, RECORD_HASH_BYTES);
-	if (verify->wanted != NULL) {
-		char hash[HASH_TEXT_BYTES] = "";
-
-		hash_text(verify, hash);
-		verify->has_wanted = verify->has_wanted || strcmp(verify->wanted, hash) == 0;
-	}
 	return OK;
 }
 
-static enum err verify_line(struct verify *verify, const char *line, size_t len)
+enum err verify_saved(struct verify *verify)
+{
+	const struct verify_head *saved = &verify->saved;
+
+	if (!saved->is_given || saved->is_found)
+		return OK;
+	if (!saved->has_seq)
+		return fail(verify,
+			"no record has the hash of --head: the end was cut off, or it is another chain");
+	if (saved->seq > verify->last)
+		return fail(verify,
+			"the records end at %" PRIu64 ", the saved head is record %" PRIu64
+			": the end was cut off",
+			verify->last, saved->seq);
+	return fail(verify,
+		"the saved head is record %" PRIu64 ", the first one here is %" PRIu64
+		": verify the segments before it as well",
+		saved->seq, verify->first);
+}
+
+/* ---- headers and checkpoints ---- */
+
+enum err verify_place(struct verify *verify, uint64_t seq, const unsigned char hash[RECORD_HASH_BYTES])
+{
+	if (!is_at_beginning(verify)) {
+		if (seq > verify->last)
+			return fail(verify, "records %" PRIu64 " to %" PRIu64 " are missing before this file",
+				verify->last + 1, seq);
+		if (seq < verify->last)
+			return fail(verify,
+				"this file begins behind record %" PRIu64
+				", which was verified already: wrong order, or twice",
+				seq);
+		if (memcmp(verify->head, hash, RECORD_HASH_BYTES) != 0)
+			return fail(verify,
+				"this file does not follow from record %" PRIu64 ": it is of another history",
+				seq);
+		return OK;
+	}
+	verify->has_start = true;
+	verify->last = seq;
+	memcpy(verify->head, hash, RECORD_HASH_BYTES);
+	return OK;
+}
+
+static enum err take_vault(struct verify *verify, const unsigned char vault[CHECKPOINT_VAULT_BYTES])
+{
+	if (verify->has_vault && memcmp(verify->vault, vault, CHECKPOINT_VAULT_BYTES) != 0)
+		return fail(verify, "of another vault");
+	verify->has_vault = true;
+	memcpy(verify->vault, vault, CHECKPOINT_VAULT_BYTES);
+	return OK;
+}
+
+static enum err take_header(
+	struct verify *verify, const struct json_doc *doc, const struct json_token *object)
+{
+	struct segment segment = {0};
+	enum err err = segment_read_header(doc, object, &segment);
+
+	if (err == ERR_UNSUPPORTED)
+		return fail(verify, "a file of a later version of coffer");
+	if (err != OK)
+		return fail(verify, "not the header of an audit log");
+	if (segment.is_filtered)
+		return fail(verify,
+			"records were left out of this export: it is no chain and cannot be verified");
+	err = take_vault(verify, segment.vault);
+	return err == OK ? verify_place(verify, segment.from_seq - 1, segment.previous) : err;
+}
+
+enum err verify_signature(struct verify *verify, const struct checkpoint *checkpoint)
+{
+	if (!checkpoint_is_signed(checkpoint))
+		return fail(verify, "the checkpoint's signature does not hold: it was changed or made up");
+	if (verify->has_key && memcmp(verify->key, checkpoint->key, CHECKPOINT_KEY_BYTES) != 0)
+		return fail(verify, "the checkpoint is signed by another key than %s",
+			verify->is_key_given ? "--key" : "the checkpoint before it");
+	verify->has_key = true;
+	memcpy(verify->key, checkpoint->key, CHECKPOINT_KEY_BYTES);
+	return take_vault(verify, checkpoint->vault);
+}
+
+static enum err take_checkpoint(
+	struct verify *verify, const struct json_doc *doc, const struct json_token *object)
+{
+	struct checkpoint checkpoint = {0};
+
+	if (segment_read_checkpoint(doc, object, &checkpoint) != OK)
+		return fail(verify, "not a checkpoint");
+
+	enum err err = verify_signature(verify, &checkpoint);
+
+	if (err != OK)
+		return err;
+	if (is_at_beginning(verify) || checkpoint.seq != verify->last ||
+		memcmp(checkpoint.hash, verify->head, RECORD_HASH_BYTES) != 0)
+		return fail(verify, "the checkpoint is not of the record before it");
+	verify->checkpoints++;
+	return OK;
+}
+
+enum err verify_line(struct verify *verify, const char *line, size_t len)
 {
 	enum { TOKENS_MAX = 64 };
 	struct json_token tokens[TOKENS_MAX];
 	struct gate_limits limits = {.depth_max = 1, .tokens_max = TOKENS_MAX, .keys_max = TOKENS_MAX};
 	struct json_doc doc = {.text = line, .tokens = tokens};
 
-	if (len > LINE_BYTES_MAX || gate_scan(line, len, &limits, tokens, &doc.count) != OK)
+	if (len > LINE_BYTES_MAX || gate_scan(line, len, &limits, tokens, &doc.count) != OK ||
+		tokens[0].type != JSON_OBJECT)
 		return fail(verify, "not an audit record");
+	if (segment_is_header(&doc, tokens))
+		return take_header(verify, &doc, tokens);
+	if (segment_is_checkpoint(&doc, tokens))
+		return take_checkpoint(verify, &doc, tokens);
 	return verify_record(verify, &doc, tokens);
-}
-
-static enum err verify_stream(struct verify *verify, FILE *stream, uint64_t *line_out)
-{
-	char *line = NULL;
-	size_t cap = 0;
-	enum err err = OK;
-
-	for (*line_out = 1; err == OK; *line_out += err == OK) {
-		ssize_t len = getline(&line, &cap, stream);
-
-		if (len < 0)
-			break;
-		len -= line[len - 1] == '\n';
-		err = verify_line(verify, line, (size_t)len);
-	}
-	free(line);
-	return err;
-}
-
-static enum err verify_file(const struct cli *cli, struct verify *verify, const char *path)
-{
-	FILE *stream = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
-	uint64_t line = 0;
-
-	if (stream == NULL)
-		return cli_fail(cli, ERR_NOT_FOUND, "cannot be read: %s", strerror(errno));
-
-	enum err err = verify_stream(verify, stream, &line);
-	bool has_failed = ferror(stream) != 0;
-
-	if (stream != stdin)
-		(void)fclose(stream);
-	if (err != OK)
-		return cli_fail(cli, err, "line %" PRIu64 ": %s", line, verify->why);
-	if (has_failed)
-		return cli_fail(cli, ERR_STORAGE, "cannot be read to its end");
-	return OK;
-}
-
-static enum err take_record(
-	struct cli *cli, void *context, const struct reply *reply, const struct json_token *record)
-{
-	struct verify *verify = context;
-	enum err err = verify_record(verify, &reply->doc, record);
-
-	return err == OK ? OK : cli_fail(cli, err, "%s", verify->why);
-}
-
-/* The daemon's records must end where it says that they end. */
-static enum err verify_daemon(struct cli *cli, struct verify *verify)
-{
-	struct audits_head head = {0};
-	char hash[HASH_TEXT_BYTES] = "";
-	enum err err = audits_each(cli, 0, take_record, verify, &head);
-
-	if (err != OK || head.hash[0] == '\0')
-		return err;
-	hash_text(verify, hash);
-	if (head.seq != (int64_t)verify->last || (verify->count > 0 && strcmp(head.hash, hash) != 0))
-		return cli_fail(cli, ERR_BAD_VALUE, "the records end at %" PRIu64 ", the chain at %" PRId64,
-			verify->last, head.seq);
-	return OK;
-}
-
-static void show(const struct cli *cli, const struct verify *verify)
-{
-	char hash[HASH_TEXT_BYTES] = "";
-
-	hash_text(verify, hash);
-	if (cli_is_json(cli))
-		printf("{\"records\":%" PRIu64 ",\"first\":%" PRIu64 ",\"last\":%" PRIu64
-		       ",\"head\":\"%s\"}\n",
-			verify->count, verify->first, verify->last, hash);
-	else if (verify->first > 1)
-		printf("%" PRIu64 " records, from record %" PRIu64 " on, head %s\n", verify->count,
-			verify->first, hash);
-	else
-		printf("%" PRIu64 " records, head %s\n", verify->count, hash);
-}
-
-enum err verify_run(struct cli *cli)
-{
-	struct verify verify = {.wanted = args_text(&cli->args, SLOT_HEAD)};
-	const char *path = args_text(&cli->args, SLOT_FILE);
-	enum err err = path == NULL ? verify_daemon(cli, &verify) : verify_file(cli, &verify, path);
-
-	if (err != OK)
-		return err;
-	if (verify.count == 0)
-		return cli_fail(cli, ERR_BAD_VALUE, "no records");
-	if (verify.wanted != NULL && !verify.has_wanted)
-		return cli_fail(cli, ERR_BAD_VALUE,
-			"no record has the hash of --head: the end was cut off, or it is another chain");
-	show(cli, &verify);
-	return OK;
 }
