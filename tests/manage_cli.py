@@ -405,6 +405,18 @@ class ManageTest(CommandTest):
         self.assertRegex(rows[0], r"^INTEGRATION +KEY +VERSION +STATE +PUT +FETCHED +LAST FETCHED$")
         self.assertRegex(rows[1], r"^finance/sync +PGPASSWORD +3 +current +yes +7 +2026-11-22T10:00:00Z$")
 
+    def test_the_managers_of_an_integration_are_shown_by_number(self):
+        managers = [{"user": "ada", "uid": 1001}, {"group": "evil\x1b[2J", "gid": 0}]
+        with FakeDaemon(lambda r, p: {"result": {**RESULTS["integration.show"], "managers": managers}}) as daemon:
+            shown = manage(daemon, "integration", "show", "x").stdout
+        rows = shown.split("Managers:\n")[1].splitlines()
+        self.assertRegex(rows[0], r"^USER +UID +GROUP +GID$")
+        self.assertRegex(rows[1], r"^ada +1001 +- +-$")
+        self.assertRegex(rows[2], r"^- +- +evil.*2J +0$")
+        self.assertNotIn("\x1b", shown)
+        with FakeDaemon(answer) as daemon:
+            self.assertNotIn("Managers", manage(daemon, "integration", "show", "x").stdout)
+
     def test_an_explained_grant_says_which_condition_fails(self):
         with FakeDaemon(answer) as daemon:
             rows = manage(daemon, "grant", "explain", "x", "--user", "etl").stdout.splitlines()

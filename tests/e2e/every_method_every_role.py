@@ -340,6 +340,19 @@ def lists_show_a_manager_its_own_integrations_only(vault):
 
 
 @suite.check
+def what_names_no_integration_tells_a_manager_nothing_of_others(vault):
+    seen = 0
+    for method, entry in methods(vault).items():
+        needs = {field["name"] for field in entry["fields"] if field["required"]}
+        if entry["right"] != "viewer" or needs & {"name", "integration"}:
+            continue
+        line = ask_raw(vault, "manager", method, {})
+        assert OTHER.encode() not in line, f"{method}: {line[:300]!r}"
+        seen += 1
+    assert seen >= 4, "such methods"
+
+
+@suite.check
 def a_manager_s_lines_may_be_as_long_as_anybody_s(vault):
     with vault.client(MANAGER) as client:
         client.call("secret.put", {"integration": NAME, "key": "LONG", "value": "x" * 20000, "stage": True})
