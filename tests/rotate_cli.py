@@ -54,12 +54,13 @@ def digest(*arguments):
 class Vault:
     """One secret's versions, and what the daemon does with them."""
 
-    def __init__(self, states=(), test=None, roles=("admin",), granted=("finance/sync",), users=("nobody",)):
+    def __init__(self, states=(), test=None, roles=("admin",), granted=("finance/sync",), users=("nobody",), manages=()):
         self.versions = [{"version": n, "state": s, "tested": False, "tests": []} for n, s in enumerate(states, 1)]
         self.holders = []
         self.test = test
         self.roles = list(roles)
         self.granted = list(granted)
+        self.manages = list(manages)
         self.grants = [{"id": n, "rule": {"user": u, "uid": 65534 + n}} for n, u in enumerate(users)]
         self.values = {}
         self.calls = []
@@ -90,7 +91,7 @@ class Vault:
         return done if done is None or "error" in done else {"result": done}
 
     def whoami(self, params):
-        return {"user": "x", "roles": self.roles, "integrations": self.granted}
+        return {"user": "x", "roles": self.roles, "integrations": self.granted, "manages": self.manages}
 
     def integration_show(self, params):
         return {"integration": {"name": params["name"], "test": self.test}}
@@ -354,6 +355,14 @@ class RotateTest(CommandTest):
             done = self.secret_test(daemon, "--", "true", **(NOBODY if os.getuid() == 0 else {}))
             self.assertEqual((done.status, done.stderr), (0, ""))
             self.assertEqual(self.methods(daemon), ["whoami", "secret.record_test"])
+
+    def test_a_manager_looks_up_the_test_of_its_own_integration_alone(self):
+        for manages, status in ((["finance/sync-2"], 64), (["crm", "finance/sync"], 0)):
+            with fake(["staged"], test="true", roles=[], manages=manages) as daemon:
+                done = self.secret_test(daemon, **(NOBODY if os.getuid() == 0 else {}))
+                self.assertEqual(done.status, status, done.stderr)
+                self.assertEqual("integration.show" in self.methods(daemon), status == 0)
+        self.assertEqual(len(self.noted()), 1)
 
     def test_a_missing_coffer_is_said_to_be_missing(self):
         os.unlink(self.path("coffer"))
