@@ -140,6 +140,43 @@ START_TEST(explain_says_of_each_condition_whether_it_holds)
 }
 END_TEST
 
+static const char *reason_of(int index, int condition)
+{
+	const cJSON *one = cJSON_GetArrayItem(cJSON_GetObjectItem(explained(index), "conditions"), condition);
+
+	return cJSON_GetStringValue(cJSON_GetObjectItem(one, "reason"));
+}
+
+#define make_token(name, user) \
+	core_ask_ok(&world, UID_ADMIN, "token.create", \
+		"{\"integration\":\"app\",\"token_name\":\"%s\",\"description\":\"d\",\"user\":\"%s\"}", \
+		name, user)
+
+/* Nobody knows what a connection will show: the condition holds when there is a token to show. */
+START_TEST(explain_looks_for_a_token_that_the_user_could_show)
+{
+	start();
+	grant("{\"user\":\"alice\",\"token\":true}", false);
+	make_token("others", "70004");
+	explain(",\"user\":\"alice\"");
+	ck_verdict("no grant matches");
+	ck_assert_str_eq(conditions(0), "user:yes token:no");
+	ck_assert_str_eq(reason_of(0, 1), "the user has no token of it");
+	make_token("hers", "alice");
+	explain(",\"user\":\"alice\"");
+	ck_verdict("grant 1 matches");
+	ck_assert_str_eq(conditions(0), "user:yes token:yes");
+	explain(",\"user\":\"70004\"");
+	ck_assert_str_eq(conditions(0), "user:no token:yes");
+	ck_verdict("no grant matches");
+	core_ask_ok(&world, UID_ADMIN, "token.revoke", "{\"integration\":\"app\",\"id\":2}");
+	explain(",\"user\":\"alice\"");
+	ck_verdict("no grant matches");
+	ck_assert_str_eq(reason_of(0, 1), "the token is revoked");
+	core_world_end(&world);
+}
+END_TEST
+
 START_TEST(explain_tells_the_state_that_a_fetch_would_meet)
 {
 	start();
@@ -240,6 +277,6 @@ START_TEST(the_record_of_a_refused_fetch_names_user_and_unit_or_why_none)
 END_TEST
 
 UNIT_MAIN("core_explain", explain_refuses_what_it_cannot_answer,
-	explain_says_of_each_condition_whether_it_holds, explain_tells_the_state_that_a_fetch_would_meet,
-	explain_without_a_user_is_about_the_caller, explain_agrees_with_the_fetch,
-	the_record_of_a_refused_fetch_names_user_and_unit_or_why_none)
+	explain_says_of_each_condition_whether_it_holds, explain_looks_for_a_token_that_the_user_could_show,
+	explain_tells_the_state_that_a_fetch_would_meet, explain_without_a_user_is_about_the_caller,
+	explain_agrees_with_the_fetch, the_record_of_a_refused_fetch_names_user_and_unit_or_why_none)
