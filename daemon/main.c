@@ -180,6 +180,7 @@ static enum err start_core(struct daemon *daemon, int *fd_out, const char **reas
 		.rules = &daemon->config->rules,
 		.roles = &daemon->roles,
 		.may_swap = daemon->config->allow_swap,
+		.state_dir = daemon->config->state_dir,
 		.backup_dir = daemon->config->backup_dir,
 		.archive_dir = daemon->config->archive_dir,
 		.host = daemon->host};

@@ -20,12 +20,22 @@ static size_t page_bytes(void)
 	return (size_t)sysconf(_SC_PAGESIZE);
 }
 
+static bool is_swappable;
+
+bool locked_is_swappable(void)
+{
+	return is_swappable;
+}
+
 static enum err protect(void *bytes, size_t len, bool may_swap)
 {
 	if (mprotect(bytes, len, PROT_READ | PROT_WRITE) != 0)
 		return ERR_INTERNAL;
-	if (mlock2(bytes, len, MLOCK_ONFAULT) != 0 && !may_swap)
-		return ERR_INTERNAL;
+	if (mlock2(bytes, len, MLOCK_ONFAULT) != 0) {
+		if (!may_swap)
+			return ERR_INTERNAL;
+		is_swappable = true;
+	}
 	if (madvise(bytes, len, MADV_DONTDUMP) != 0)
 		return ERR_INTERNAL;
 	/* EINVAL: a kernel before 4.14 does not know it. */

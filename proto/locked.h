@@ -26,6 +26,9 @@ struct locked {
  */
 enum err locked_map(size_t len, bool may_swap, struct locked *out);
 
+/* True once a lock has failed and was done without: what this process holds may reach the swap (P1). */
+bool locked_is_swappable(void);
+
 /* Wipes and unmaps.  Fine on {0}. */
 void locked_unmap(struct locked *locked);
 

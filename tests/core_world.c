@@ -142,6 +142,56 @@ bool __wrap_process_end_status(int pidfd, int *status_out, bool *is_later_out)
 	return !is_hidden && __real_process_end_status(pidfd, status_out, is_later_out);
 }
 
+/* ---- people and the host ---- */
+
+struct core_person core_people[CORE_PEOPLE];
+
+enum account __wrap_users_account(uid_t uid);
+enum account __wrap_users_account(uid_t uid)
+{
+	for (size_t i = 0; i < CORE_PEOPLE; i++)
+		if (core_people[i].uid == uid)
+			return core_people[i].account;
+	return ACCOUNT_FINE;
+}
+
+/* Weak: a test may have groups of its own. */
+enum err __wrap_users_groups(uid_t uid, gid_t **groups_out, size_t *count_out);
+__attribute__((weak)) enum err __wrap_users_groups(uid_t uid, gid_t **groups_out, size_t *count_out)
+{
+	*groups_out = calloc(CORE_PEOPLE, sizeof(**groups_out));
+	*count_out = 0;
+	ck_assert_ptr_nonnull(*groups_out);
+	for (size_t i = 0; i < CORE_PEOPLE; i++)
+		if (core_people[i].uid == uid)
+			(*groups_out)[(*count_out)++] = core_people[i].group;
+	return OK;
+}
+
+enum err __wrap_users_members(gid_t gid, uid_t *out, size_t cap, size_t *count_out);
+enum err __wrap_users_members(gid_t gid, uid_t *out, size_t cap, size_t *count_out)
+{
+	*count_out = 0;
+	for (size_t i = 0; i < CORE_PEOPLE; i++)
+		if (core_people[i].uid != 0 && core_people[i].group == gid && *count_out < cap)
+			out[(*count_out)++] = core_people[i].uid;
+	return OK;
+}
+
+enum err __wrap_space_free_percent(const char *dir, unsigned *percent_out);
+enum err __wrap_space_free_percent(const char *dir, unsigned *percent_out)
+{
+	(void)dir;
+	*percent_out = 100 - core_faults.full_percent;
+	return OK;
+}
+
+bool __wrap_locked_is_swappable(void);
+bool __wrap_locked_is_swappable(void)
+{
+	return core_faults.may_swap;
+}
+
 /* ---- the vault ---- */
 
 static uid_t admins[] = {UID_ADMIN}, operators[] = {UID_OPERATOR}, auditors[] = {UID_AUDITOR};
@@ -161,6 +211,7 @@ static void set_defaults(struct core_world *world)
 	world->roles.operator=(struct role_members){.uids = operators, .uid_count = 1};
 	world->roles.auditor = (struct role_members){.uids = auditors, .uid_count = 1};
 	core_faults = (struct core_faults){0};
+	memset(core_people, 0, sizeof(core_people));
 	core_clock_ms = 1800000000000;
 	log_set_level((enum log_level)0);
 	ck_ok(crypto_start());
@@ -223,6 +274,7 @@ static void make_core(struct core_world *world, struct store *store, struct keys
 	struct core_options options = {.limits = &world->limits,
 		.rules = &world->rules,
 		.roles = &world->roles,
+		.state_dir = world->dir,
 		.store = store,
 		.keys = keys,
 		.sealed_reason = store == NULL ? "the root key is missing" : NULL,

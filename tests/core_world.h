@@ -12,6 +12,7 @@
 #include "handler.h"
 #include "puppet.h"
 #include "unit.h"
+#include "users.h"
 
 #define ck_ok(expression) ck_assert_int_eq((int)(expression), (int)OK)
 #define ck_err(expression, wanted) ck_assert_int_eq((int)(expression), (int)(wanted))
@@ -42,9 +43,23 @@ extern struct core_faults {
 	unsigned scrubs; /* of registers and stack */
 	bool hides_status; /* how processes end is not told, as by kernels before 6.15 */
 	bool loses_status; /* it is said to come later, and never does */
+	unsigned full_percent; /* of the store's filesystem */
+	bool may_swap; /* memory is not locked */
 } core_faults;
 
 void core_answer_commit(void);
+
+/* ---- people: nobody has left, and nobody is in a group, but for these ---- */
+
+enum { CORE_PEOPLE = 4 };
+
+struct core_person {
+	uint32_t uid; /* 0: the place is free */
+	enum account account;
+	gid_t group;
+};
+
+extern struct core_person core_people[CORE_PEOPLE];
 
 /* ---- the vault ---- */
 

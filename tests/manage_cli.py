@@ -28,7 +28,7 @@ COMMANDS = [
     "integration add", "integration list", "integration show", "integration edit",
     "grant add", "grant list", "grant explain", "grant remove",
     "secret put", "secret list", "secret show", "secret test", "secret promote", "secret rollback", "secret revoke",
-    "secret remove", "rotate", "holders", "history", "usage", "alerts",
+    "secret remove", "rotate", "holders", "history", "usage", "alerts", "alert ack",
     "import", "audit list", "audit follow", "audit export", "audit checkpoint", "audit verify", "report", "audit archive",
 ]
 

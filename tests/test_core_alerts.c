@@ -32,6 +32,14 @@ static const char *text_of(const cJSON *object, const char *name)
 	return cJSON_GetStringValue(cJSON_GetObjectItem(object, name));
 }
 
+/* What these tests put has no description and often no use: no word of that. */
+static bool is_other(const cJSON *alert)
+{
+	const char *kind = text_of(alert, "kind");
+
+	return strcmp(kind, "no_description") == 0 || strcmp(kind, "never_used") == 0;
+}
+
 /* "warning run_failed app", one for each, in order. */
 static const char *alerts(void)
 {
@@ -45,6 +53,8 @@ static const char *alerts(void)
 		size_t len = strlen(text);
 		const cJSON *version = cJSON_GetObjectItem(item, "version");
 
+		if (is_other(item))
+			continue;
 		snprintf(text + len, sizeof(text) - len, "%s%s %s %s", len > 0 ? "; " : "",
 			text_of(item, "severity"), text_of(item, "kind"), text_of(item, "integration"));
 		len = strlen(text);
@@ -62,7 +72,14 @@ static const char *alerts(void)
 
 static const cJSON *first_alert(void)
 {
-	return cJSON_GetArrayItem(core_result(&world, "alerts"), 0);
+	const cJSON *item = NULL;
+
+	cJSON_ArrayForEach(item, core_result(&world, "alerts"))
+	{
+		if (!is_other(item))
+			return item;
+	}
+	return NULL;
 }
 
 static void check_since(int64_t wanted_ms)

@@ -501,6 +501,8 @@ static const char *const good[REQUEST_COUNT] = {
 	[REQUEST_RUN_LIST] = "{\"integration\":\"app\"}",
 	[REQUEST_USAGE_SHOW] = "{\"integration\":\"app\"}",
 	[REQUEST_ALERT_LIST] = "{}",
+	[REQUEST_ALERT_ACK] = "{\"alert\":\"drained:app:A:1\",\"until\":\"2027-03-01T00:00:00Z\",\"note\":"
+			      "\"n\",\"integration\":\"app\"}",
 	[REQUEST_AUDIT_LIST] = "{\"limit\":1000}",
 	[REQUEST_AUDIT_CHECKPOINT] = "{}",
 	[REQUEST_AUDIT_ARCHIVE] = "{\"until\":\"2000-01-01T00:00:00Z\"}",

@@ -736,7 +736,8 @@ START_TEST(notable_is_what_somebody_may_have_to_act_upon)
 
 	start();
 	ck_ok(store_version_notable(world.store, on_notable, &seen));
-	ck_assert_str_eq(seen.text, "2:billing/TOKEN=2:2@0,9 2:billing/TOKEN=4:0@0,9 ");
+	ck_assert_str_eq(seen.text, "2:billing/KEY=1:1@0,9 2:billing/TOKEN=2:2@0,9 2:billing/TOKEN=3:1@0,9 "
+				    "2:billing/TOKEN=4:0@0,9 1:crm/KEY=1:1@0,9 ");
 	memcpy(expiring.integration_id, id_1, sizeof(id_1));
 	ck_ok(store_begin(world.store));
 	ck_ok(store_version_set_state(world.store, id_1, "KEY", 1, VERSION_DRAINING, 70));
@@ -745,7 +746,8 @@ START_TEST(notable_is_what_somebody_may_have_to_act_upon)
 	ck_ok(world_commit(world.store));
 	seen = (struct seen){0};
 	ck_ok(store_version_notable(world.store, on_notable, &seen));
-	ck_assert_str_eq(seen.text, "2:billing/TOKEN=4:0@0,9 1:crm/KEY=1:2@0,70 1:crm/KEY=2:1@50,60 ");
+	ck_assert_str_eq(seen.text, "2:billing/KEY=1:1@0,9 2:billing/TOKEN=3:1@0,9 2:billing/TOKEN=4:0@0,9 "
+				    "1:crm/KEY=1:2@0,70 1:crm/KEY=2:1@50,60 ");
 	world_end(&world);
 }
 END_TEST

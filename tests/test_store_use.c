@@ -235,7 +235,7 @@ START_TEST(refusals_are_counted_by_day_word_and_user)
 	ck_ok(store_refused_bump(world.store, "billing", "denied", 7, 4));
 	ck_ok(world_commit(world.store));
 	ck_assert_str_eq(
-		refused(0), "1:0:denied:7*3@9 1:0:denied:8*1@6 1:1:expired:7*1@86400000 2:0:denied:7*1@4 ");
+		refused(0), "1:1:expired:7*1@86400000 1:0:denied:7*3@9 1:0:denied:8*1@6 2:0:denied:7*1@4 ");
 	ck_assert_str_eq(refused(1), "1:1:expired:7*1@86400000 ");
 	ck_ok(store_refused_days(world.store, id_1, 0, on_day, &seen));
 	ck_assert_str_eq(seen.text, "0*4@9 1*1@0 ");

@@ -1,9 +1,11 @@
 #!/usr/bin/python3
 """coffer usage and coffer alerts against a daemon that answers by script.   usage: use_cli.py COFFER_MANAGE"""
 
+import datetime
 import json
 import os
 import sys
+import time
 import unittest
 
 import manage_base
@@ -11,6 +13,36 @@ from fake_daemon import FakeDaemon, refusal
 from manage_base import CommandTest, Done, manage
 
 HOSTILE = "evil\x1b[2J\u202e%n\nTotal: 0"
+
+ALERTS = {
+    "host": "h",
+    "vault": "ab" * 16,
+    "counts": {"critical": 1, "warning": 0, "notice": 0, "acked": 1},
+    "alerts": [
+        {
+            "id": "secret_expired:finance/sync:A:1",
+            "kind": "secret_expired",
+            "severity": "critical",
+            "integration": "finance/sync",
+            "key": "A",
+            "version": 1,
+            "since": "2026-11-22T09:30:00.123Z",
+            "text": "it has expired",
+            "advice": "coffer rotate finance/sync A",
+            "acked": None,
+        },
+        {
+            "id": "run_missed:crm",
+            "kind": "run_missed",
+            "severity": "warning",
+            "since": None,
+            "text": "none",
+            "advice": "coffer history crm",
+            "acked": {"by": "ada", "until": "2026-12-24T00:00:00.000Z", "note": "year-end"},
+        },
+    ],
+    "more": False,
+}
 
 
 def usage(counts, **members):
@@ -116,6 +148,81 @@ class UseTest(CommandTest):
     def test_json_is_the_result_as_it_is(self):
         result = usage([1, 2])
         self.assertEqual(json.loads(self.shown(result, "--json")), result)
+
+    # ---- alerts ----
+
+    def alerts(self, *args, **options):
+        with FakeDaemon(lambda request, pid: {"result": options.pop("result", ALERTS)}) as daemon:
+            return manage(daemon, "alerts", *args)
+
+    def test_alerts_that_somebody_has_seen_are_shown_when_asked_for(self):
+        done = self.alerts()
+        self.assertEqual(done.status, 1)
+        lines = done.stdout.splitlines()
+        self.assertRegex(lines[1], r"^critical +secret_expired:finance/sync:A:1 +2026-11-22T09:30:00Z +it has")
+        self.assertNotIn("run_missed", done.stdout)
+        done = self.alerts("--all")
+        self.assertEqual(done.status, 1)
+        self.assertRegex(done.stdout, r"(?m)^warning +run_missed:crm +- +none +ada +2026-12-24T00:00:00Z +year-end")
+
+    def test_alerts_that_are_all_seen_are_no_failure(self):
+        for args in ((), ("--all",), ("--json",)):
+            done = self.alerts(*args, result={"alerts": ALERTS["alerts"][1:]})
+            self.assertEqual(done.status, 0, args)
+        self.assertEqual(self.alerts(result={"alerts": ALERTS["alerts"][1:]}).stdout, "none\n")
+
+    def test_alerts_say_when_there_are_more(self):
+        done = self.alerts(result={**ALERTS, "more": True})
+        self.assertEqual(done.stderr, "coffer: there are more: these are the most urgent ones\n")
+
+    def test_alerts_fit_a_narrow_terminal(self):
+        with FakeDaemon(lambda request, pid: {"result": ALERTS}) as daemon:
+            status, seen = self.at_terminal(daemon, ["alerts", "--all"], [], columns=40)
+        self.assertEqual(status, 1)
+        self.assertIn(b"ALERT:", seen)
+        self.assertIn(b"secret_expired:finance/sync:A:1", seen)
+
+    def test_hostile_alerts_harm_no_terminal(self):
+        hostile = {name: HOSTILE for name in ("id", "text", "advice", "severity", "since", "integration")}
+        for acked in (None, {"by": HOSTILE, "until": HOSTILE, "note": HOSTILE}):
+            done = self.alerts("--all", result={"alerts": [{**hostile, "acked": acked}]})
+            for bad in ("\x1b", "\u202e", "\nTotal: 0"):
+                self.assertNotIn(bad, done.stdout)
+
+    # ---- alert ack ----
+
+    def acked(self, *args):
+        with FakeDaemon(lambda request, pid: {"result": {"alert": "x", "until": "2026-12-24T00:00:00.000Z"}}) as daemon:
+            done = manage(daemon, "alert", "ack", *args)
+            self.assertEqual((done.status, done.stderr), (0, ""))
+            self.assertEqual(done.stdout, "x is quiet until 2026-12-24T00:00:00.000Z\n")
+            return daemon.requests[0]["params"]
+
+    def test_an_ack_that_says_too_little_is_refused_before_any_request(self):
+        with FakeDaemon(lambda request, pid: {"result": {}}) as daemon:
+            self.refused(manage(daemon, "alert", "ack"), 64, "missing: ALERT")
+            self.refused(manage(daemon, "alert", "ack", "x", "--until", "1d"), 64, "--note")
+            self.refused(manage(daemon, "alert", "ack", "x", "--note", "n"), 64, "--until")
+            self.refused(manage(daemon, "alert", "ack", "x", "--note", b"\xff", "--until", "1d"), 64, "not UTF-8")
+            self.refused(manage(daemon, "alert", "ack", b"\xff", "--note", "n", "--until", "1d"), 64, "not UTF-8")
+            self.assertEqual(daemon.requests, [])
+
+    def test_an_ack_names_its_integration_and_takes_a_time_or_a_duration(self):
+        until = "2026-12-24T00:00:00Z"
+        params = self.acked("rotation_overdue:finance/x:A:3", "--until", until, "--note", "n")
+        self.assertEqual(
+            params,
+            {"alert": "rotation_overdue:finance/x:A:3", "integration": "finance/x", "until": until, "note": "n"},
+        )
+        before = time.time()
+        params = self.acked("store_space", "--until", "30d", "--note", "n")
+        self.assertNotIn("integration", params)
+        at = datetime.datetime.fromisoformat(params["until"].replace("Z", "+00:00")).timestamp()
+        self.assertTrue(before - 1 <= at - 30 * 86400 <= time.time() + 1, params)
+        self.assertNotIn("integration", self.acked("refusals:uid=1001", "--until", until, "--note", "n"))
+        # What is neither is the daemon's to refuse.
+        self.assertEqual(self.acked("x", "--until", "tomorrow", "--note", "n")["until"], "tomorrow")
+        self.assertEqual(len(self.acked("x", "--until", "y" * 500, "--note", "n")["until"]), 24)
 
 
 if __name__ == "__main__":

@@ -243,10 +243,22 @@ static const struct command commands[] = {
 	{
 		.words = "alerts",
 		.kind = REQUEST_ALERT_LIST,
+		.options = {SLOT_ALL},
 		.run = alerts_run,
 		.print = alerts_print,
 		.text = "what needs attention, most urgent first; the exit status is 1 if anything does",
 		.example = "coffer alerts",
+	},
+	{
+		.words = "alert ack",
+		.kind = REQUEST_ALERT_ACK,
+		.operands = {{FIELD_ALERT, NEED_ONE}},
+		.run = alerts_ack,
+		.print = alerts_print_acked,
+		.text = "an alert has been seen: quiet until a time, or for a while (30d), or until it "
+			"begins anew",
+		.example = "coffer alert ack run_missed:finance/warehouse-sync --until 30d --note 'year-end "
+			   "closing'",
 	},
 	{
 		.words = "import",

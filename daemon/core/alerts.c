@@ -1,289 +1,307 @@
 /*
- * alert.list: conditions that somebody must act on, found in the store when they are asked for; each goes when its
- * condition does.
+ * alert.list and the order of alerts.  Of very many the most urgent are told and all are counted.
  */
-#include "holders.h"
+#include "alert_look.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 
+#include "holders.h"
 #include "managers.h"
+#include "users.h"
 
-enum { ALERTS_MAX = 1000, RUNS_LOOKED_AT = 64, DAY_MS = 86400000, PERCENT = 100, GRACE_PERCENT = 110 };
-
-enum severity { SEVERITY_CRITICAL, SEVERITY_WARNING, SEVERITY_NOTICE };
-
-struct alert {
-	const char *kind;
-	enum severity severity;
-	char integration[INTEGRATION_NAME_BYTES_MAX + 1];
-	char key[KEY_BYTES_MAX + 1];
-	uint64_t version;
-	int64_t since_ms;
-	char text[160];
-	char advice[320];
+static const char *const words[] = {
+#define ALERT(kind, word) [ALERT_##kind] = word,
+#include "alerts.def"
+#undef ALERT
 };
 
-struct alerts {
-	struct call *call;
-	struct alert *list;
-	size_t count;
-};
+static const char *const severities[] = {
+	[SEVERITY_CRITICAL] = "critical", [SEVERITY_WARNING] = "warning", [SEVERITY_NOTICE] = "notice"};
 
-static void free_list(struct alert **list)
+const char *alert_word(enum alert_kind kind)
 {
-	free(*list);
+	return words[kind];
 }
 
-__attribute__((format(printf, 2, 3))) static void add_advice(struct alert *alert, const char *format, ...)
+/* ---- one alert ---- */
+
+struct alert alert_of(enum alert_kind kind, enum severity severity, int64_t since_ms)
+{
+	return (struct alert){.kind = kind, .severity = severity, .since_ms = since_ms};
+}
+
+void alert_place(struct alert *alert, const char *integration, const char *key, uint64_t version)
+{
+	snprintf(alert->integration, sizeof(alert->integration), "%s", integration);
+	snprintf(alert->key, sizeof(alert->key), "%s", key != NULL ? key : "");
+	alert->version = version;
+}
+
+void alert_say(struct alert *alert, const char *format, ...)
 {
 	va_list args;
 
-	if (alert == NULL)
-		return;
+	va_start(args, format);
+	vsnprintf(alert->text, sizeof(alert->text), format, args);
+	va_end(args);
+}
+
+void alert_advise(struct alert *alert, const char *format, ...)
+{
+	va_list args;
+
 	va_start(args, format);
 	vsnprintf(alert->advice, sizeof(alert->advice), format, args);
 	va_end(args);
 }
 
-/* Beyond the limit the most urgent ones of those found first stay: a list that long is read from its top. */
-static struct alert *add(struct alerts *alerts, const char *kind, enum severity severity, int64_t since_ms)
+void alert_id(const struct alert *alert, char out[ALERT_ID_BYTES])
 {
-	struct alert *alert = alerts->count == ALERTS_MAX ? NULL : &alerts->list[alerts->count++];
+	size_t len = (size_t)snprintf(out, ALERT_ID_BYTES, "%s", words[alert->kind]);
 
-	if (alert != NULL)
-		*alert = (struct alert){.kind = kind, .severity = severity, .since_ms = since_ms};
-	return alert;
+	if (alert->integration[0] != '\0')
+		len += (size_t)snprintf(out + len, ALERT_ID_BYTES - len, ":%s", alert->integration);
+	if (alert->key[0] != '\0')
+		len += (size_t)snprintf(out + len, ALERT_ID_BYTES - len, ":%s", alert->key);
+	if (alert->version != 0)
+		len += (size_t)snprintf(
+			out + len, ALERT_ID_BYTES - len, ":%llu", (unsigned long long)alert->version);
+	if (alert->has_object)
+		snprintf(out + len, ALERT_ID_BYTES - len,
+			alert->integration[0] != '\0' ? ":%llu" : ":uid=%llu",
+			(unsigned long long)alert->object);
 }
 
-/* ---- versions ---- */
+/* ---- the order ---- */
 
-static struct alert *add_version(struct alerts *alerts, const struct store_notable *version, const char *kind,
-	enum severity severity, int64_t since_ms)
-{
-	struct alert *alert = add(alerts, kind, severity, since_ms);
-
-	if (alert == NULL)
-		return NULL;
-	snprintf(alert->integration, sizeof(alert->integration), "%s", version->integration);
-	snprintf(alert->key, sizeof(alert->key), "%s", version->key);
-	alert->version = version->version;
-	return alert;
-}
-
-/* How long before the end of a version which severity begins. */
-static const struct {
-	int64_t before_ms;
-	enum severity severity;
-} expiry_steps[] = {
-	{1 * (int64_t)DAY_MS, SEVERITY_CRITICAL},
-	{7 * (int64_t)DAY_MS, SEVERITY_WARNING},
-	{30 * (int64_t)DAY_MS, SEVERITY_NOTICE},
-};
-
-static void write_days_left(struct alert *alert, int64_t days)
-{
-	snprintf(alert->text, sizeof(alert->text), "the version expires within %lld day%s", (long long)days,
-		days == 1 ? "" : "s");
-}
-
-static void check_expiry(struct alerts *alerts, const struct store_notable *version)
-{
-	int64_t left_ms = version->expires_ms - alerts->call->now_ms;
-	struct alert *alert = NULL;
-
-	if (version->expires_ms == 0 || version->state == VERSION_DRAINING)
-		return;
-	if (left_ms <= 0) {
-		alert = add_version(
-			alerts, version, "secret_expired", SEVERITY_CRITICAL, version->expires_ms);
-		if (alert != NULL)
-			snprintf(alert->text, sizeof(alert->text),
-				"the %s version has expired and is refused",
-				version->state == VERSION_STAGED ? "staged" : "current");
-	}
-	for (size_t i = 0; left_ms > 0 && alert == NULL && i < sizeof(expiry_steps) / sizeof(expiry_steps[0]);
-		i++) {
-		if (left_ms > expiry_steps[i].before_ms)
-			continue;
-		alert = add_version(alerts, version, "secret_expires", expiry_steps[i].severity,
-			version->expires_ms - expiry_steps[i].before_ms);
-		if (alert == NULL)
-			return;
-		write_days_left(alert, (left_ms + DAY_MS - 1) / DAY_MS);
-	}
-	if (alert != NULL)
-		add_advice(alert, "coffer rotate %s %s", version->integration, version->key);
-}
-
-static enum err on_newest_test(void *arg, const struct store_test *test)
-{
-	*(struct store_test *)arg = *test;
-	return OK;
-}
-
-static enum err check_test(struct alerts *alerts, const struct store_notable *version)
-{
-	struct store_test test = {0};
-	enum err err = store_test_of(alerts->call->core->store, version->integration_id, version->key,
-		version->version, 1, on_newest_test, &test);
-	struct alert *alert = NULL;
-
-	if (err != OK || test.exit_status == 0)
-		return err;
-	alert = add_version(alerts, version, "test_failed", SEVERITY_WARNING, test.time_ms);
-	if (alert == NULL)
-		return OK;
-	snprintf(alert->text, sizeof(alert->text), "the test of the staged version ended with status %u",
-		test.exit_status);
-	add_advice(alert, "coffer secret show %s %s", version->integration, version->key);
-	return OK;
-}
-
-static void check_drained(struct alerts *alerts, const struct store_notable *version)
-{
-	struct holder_filter filter = {
-		.integration_id = version->integration_id, .key = version->key, .version = version->version};
-	struct alert *alert = NULL;
-
-	if (holders_count(alerts->call->core, &filter) > 0)
-		return;
-	alert = add_version(alerts, version, "drained", SEVERITY_NOTICE, version->changed_ms);
-	if (alert == NULL)
-		return;
-	snprintf(alert->text, sizeof(alert->text), "nobody holds this draining version: revoking it is safe");
-	add_advice(alert, "coffer secret revoke %s %s %llu", version->integration, version->key,
-		(unsigned long long)version->version);
-}
-
-static enum err on_version(void *arg, const struct store_notable *version)
-{
-	struct alerts *alerts = arg;
-
-	if (!managers_may_see(alerts->call, version->integration_id))
-		return OK;
-	check_expiry(alerts, version);
-	if (version->state == VERSION_DRAINING)
-		check_drained(alerts, version);
-	return version->state == VERSION_STAGED ? check_test(alerts, version) : OK;
-}
-
-/* ---- runs ---- */
-
-struct last_runs {
-	const struct core *core;
-	int64_t started_ms; /* of the newest run; 0: none */
-	int64_t ended_ms; /* of the one that ended last */
-	int status;
-};
-
-/* Tests may fail: that is what they are for. */
-static enum err on_run(void *arg, const struct store_run *row)
-{
-	struct last_runs *last = arg;
-	struct store_run run = runs_with_news(last->core, row);
-
-	if (run.is_staged)
-		return OK;
-	if (run.time_ms > last->started_ms)
-		last->started_ms = run.time_ms;
-	if (run.end_status != RUN_STATUS_UNKNOWN && run.end_ms > last->ended_ms) {
-		last->ended_ms = run.end_ms;
-		last->status = run.end_status;
-	}
-	return OK;
-}
-
-static struct alert *add_integration(struct alerts *alerts, const struct store_integration *integration,
-	const char *kind, int64_t since_ms)
-{
-	struct alert *alert = add(alerts, kind, SEVERITY_WARNING, since_ms);
-
-	if (alert == NULL)
-		return NULL;
-	snprintf(alert->integration, sizeof(alert->integration), "%s", integration->name);
-	add_advice(alert, "coffer history %s", integration->name);
-	return alert;
-}
-
-static void check_failed(
-	struct alerts *alerts, const struct store_integration *integration, const struct last_runs *last)
-{
-	struct alert *alert = last->ended_ms == 0 || last->status == 0
-				      ? NULL
-				      : add_integration(alerts, integration, "run_failed", last->ended_ms);
-
-	if (alert == NULL)
-		return;
-	if (WIFSIGNALED(last->status))
-		snprintf(alert->text, sizeof(alert->text), "the last run was ended by signal %d",
-			WTERMSIG(last->status));
-	else
-		snprintf(alert->text, sizeof(alert->text), "the last run ended with status %d",
-			WEXITSTATUS(last->status));
-}
-
-static void check_missed(
-	struct alerts *alerts, const struct store_integration *integration, const struct last_runs *last)
-{
-	const char *every = integration->text[FIELD_EXPECTED_EVERY - INTEGRATION_TEXT_FIRST];
-	int64_t from_ms = last->started_ms > 0 ? last->started_ms : integration->created_ms;
-	int64_t seconds = 0;
-	struct alert *alert = NULL;
-
-	if (every == NULL || !text_duration(every, strlen(every), &seconds) ||
-		strcmp(integration->state, "active") != 0 ||
-		alerts->call->now_ms - from_ms <= seconds * 1000 / PERCENT * GRACE_PERCENT)
-		return;
-	alert = add_integration(alerts, integration, "run_missed", from_ms + seconds * 1000);
-	if (alert != NULL)
-		snprintf(alert->text, sizeof(alert->text), "a run is expected every %s and there was none",
-			every);
-}
-
-static enum err on_integration(void *arg, const struct store_integration *integration)
-{
-	struct alerts *alerts = arg;
-	struct last_runs last = {.core = alerts->call->core};
-
-	if (!managers_may_see(alerts->call, integration->id))
-		return OK;
-
-	enum err err = store_run_of(
-		alerts->call->core->store, integration->id, INT64_MAX, RUNS_LOOKED_AT, on_run, &last);
-
-	if (err != OK)
-		return err;
-	check_failed(alerts, integration, &last);
-	check_missed(alerts, integration, &last);
-	return OK;
-}
-
-/* ---- the list ---- */
-
+/* What somebody has seen comes last; then the more urgent first, and of two the older. */
 static int compare(const void *a, const void *b)
 {
 	const struct alert *left = a;
 	const struct alert *right = b;
 
+	if ((left->ack != NULL) != (right->ack != NULL))
+		return left->ack == NULL ? -1 : 1;
 	if (left->severity != right->severity)
 		return left->severity < right->severity ? -1 : 1;
 	return (left->since_ms > right->since_ms) - (left->since_ms < right->since_ms);
 }
 
+static void swap(struct alert *a, struct alert *b)
+{
+	struct alert kept = *a;
+
+	*a = *b;
+	*b = kept;
+}
+
+static void sift_up(struct alert *heap, size_t at)
+{
+	while (at > 0 && compare(&heap[at], &heap[(at - 1) / 2]) > 0) {
+		swap(&heap[at], &heap[(at - 1) / 2]);
+		at = (at - 1) / 2;
+	}
+}
+
+static void sift_down(struct alert *heap, size_t count)
+{
+	for (size_t at = 0, least = 0;; at = least) {
+		for (size_t child = 2 * at + 1; child <= 2 * at + 2 && child < count; child++)
+			if (compare(&heap[child], &heap[least]) > 0)
+				least = child;
+		if (least == at)
+			return;
+		swap(&heap[at], &heap[least]);
+	}
+}
+
+/* The least urgent one of those kept stands at the top and gives way to a more urgent one. */
+static void keep(struct alerts *alerts, const struct alert *alert)
+{
+	if (alerts->told_count < ALERTS_TOLD) {
+		alerts->told[alerts->told_count] = *alert;
+		sift_up(alerts->told, alerts->told_count++);
+	} else if (compare(alert, &alerts->told[0]) < 0) {
+		alerts->told[0] = *alert;
+		sift_down(alerts->told, alerts->told_count);
+	}
+}
+
+/* ---- acks ---- */
+
+static int compare_id(const void *id, const void *ack)
+{
+	return strcmp(id, ((const struct alert_ack *)ack)->id);
+}
+
+static const struct alert_ack *find_ack(struct alerts *alerts, const struct alert *alert, const char *id)
+{
+	struct alert_ack *ack = alerts->ack_count == 0 ? NULL
+						       : bsearch(id, alerts->acks, alerts->ack_count,
+								 sizeof(*ack), compare_id);
+
+	if (ack == NULL || ack->since_ms != alert->since_ms || ack->until_ms <= alerts->now_ms)
+		return NULL;
+	ack->is_alive = true;
+	return ack;
+}
+
+static enum err on_ack(void *arg, const struct store_alert_ack *row)
+{
+	struct alerts *alerts = arg;
+
+	if (alerts->ack_count == alerts->ack_cap) {
+		size_t cap = alerts->ack_cap == 0 ? 64 : 2 * alerts->ack_cap;
+		struct alert_ack *acks = reallocarray(alerts->acks, cap, sizeof(*acks));
+
+		if (acks == NULL)
+			return ERR_INTERNAL;
+		alerts->acks = acks;
+		alerts->ack_cap = cap;
+	}
+
+	struct alert_ack *ack = &alerts->acks[alerts->ack_count++];
+
+	*ack = (struct alert_ack){.since_ms = row->since_ms, .until_ms = row->until_ms, .uid = row->uid};
+	snprintf(ack->id, sizeof(ack->id), "%s", row->alert);
+	snprintf(ack->note, sizeof(ack->note), "%s", row->note);
+	return OK;
+}
+
+void alerts_add(struct alerts *alerts, struct alert *alert)
+{
+	char id[ALERT_ID_BYTES] = "";
+
+	if (alerts->viewer != NULL && !managers_may_see_name(alerts->viewer, alert->integration))
+		return; /* P2: a manager's are those of its integrations */
+	alert_id(alert, id);
+	alert->ack = find_ack(alerts, alert, id);
+	if (alert->ack != NULL)
+		alerts->acked++;
+	else
+		alerts->counts[alert->severity]++;
+	if (alerts->wanted != NULL && strcmp(alerts->wanted, id) == 0) {
+		alerts->has_found = true;
+		alerts->found = *alert;
+	}
+	keep(alerts, alert);
+}
+
+/* ---- ends that come nearer ---- */
+
+enum { DAY_MS = 86400000 };
+
+int64_t alert_days_left(int64_t end_ms, int64_t now_ms)
+{
+	return (end_ms - now_ms + DAY_MS - 1) / DAY_MS;
+}
+
+bool alert_is_near(
+	int64_t end_ms, int64_t now_ms, enum severity *severity_out, int64_t *since_ms_out, int64_t *days_out)
+{
+	static const struct {
+		int64_t before_ms;
+		enum severity severity;
+	} steps[] = {
+		{1 * (int64_t)DAY_MS, SEVERITY_CRITICAL},
+		{7 * (int64_t)DAY_MS, SEVERITY_WARNING},
+		{30 * (int64_t)DAY_MS, SEVERITY_NOTICE},
+	};
+
+	for (size_t i = 0; end_ms > now_ms && i < sizeof(steps) / sizeof(steps[0]); i++) {
+		if (end_ms - now_ms > steps[i].before_ms)
+			continue;
+		*severity_out = steps[i].severity;
+		*since_ms_out = end_ms - steps[i].before_ms;
+		*days_out = alert_days_left(end_ms, now_ms);
+		return true;
+	}
+	return false;
+}
+
+bool alert_period(const char *text, int64_t *period_ms_out)
+{
+	int64_t seconds = 0;
+
+	if (text == NULL || !text_duration(text, strlen(text), &seconds))
+		return false;
+	*period_ms_out = seconds * 1000;
+	return true;
+}
+
+/* ---- looking ---- */
+
+static enum err on_integration(void *arg, const struct store_integration *integration)
+{
+	struct alerts *alerts = arg;
+
+	alerts_of_record(alerts, integration);
+	alerts_of_owner(alerts, integration);
+	return alerts_of_runs(alerts, integration);
+}
+
+static enum err look_at_integrations(struct alerts *alerts)
+{
+	struct store_integration_filter all = {0};
+
+	return store_integration_each(alerts->core->store, &all, on_integration, alerts);
+}
+
+enum err alerts_look(struct alerts *alerts)
+{
+	static enum err (*const sources[])(struct alerts *) = {look_at_integrations, alerts_of_versions,
+		alerts_of_secrets, alerts_of_refusals, alerts_of_grants, alerts_of_tokens, alerts_of_host};
+	enum err err = OK;
+
+	alerts->told = calloc(ALERTS_TOLD, sizeof(*alerts->told));
+	if (alerts->told == NULL)
+		return ERR_INTERNAL;
+	holders_poll(alerts->core);
+	err = store_alert_ack_each(alerts->core->store, on_ack, alerts);
+	for (size_t i = 0; err == OK && i < sizeof(sources) / sizeof(sources[0]); i++)
+		err = sources[i](alerts);
+	return err;
+}
+
+void alerts_clear(struct alerts *alerts)
+{
+	free(alerts->acks);
+	free(alerts->told);
+	*alerts = (struct alerts){0};
+}
+
+/* ---- telling ---- */
+
+static void write_ack(struct json_writer *w, const struct alert_ack *ack)
+{
+	char name[USER_NAME_BYTES] = "";
+
+	json_key(w, "acked");
+	if (ack == NULL) {
+		json_write_null(w);
+		return;
+	}
+	users_name(ack->uid, name);
+	json_begin_object(w);
+	json_put_string(w, "by", name);
+	json_put_time(w, "until", ack->until_ms);
+	json_put_string(w, "note", ack->note);
+	json_end_object(w);
+}
+
 static void write_alert(struct json_writer *w, const struct alert *alert)
 {
-	static const char *const words[] = {[SEVERITY_CRITICAL] = "critical",
-		[SEVERITY_WARNING] = "warning",
-		[SEVERITY_NOTICE] = "notice"};
+	char id[ALERT_ID_BYTES] = "";
 
+	alert_id(alert, id);
 	json_begin_object(w);
-	json_put_string(w, "kind", alert->kind);
-	json_put_string(w, "severity", words[alert->severity]);
-	json_put_string(w, "integration", alert->integration);
+	json_put_string(w, "id", id);
+	json_put_string(w, "kind", words[alert->kind]);
+	json_put_string(w, "severity", severities[alert->severity]);
+	json_put_string(w, "integration", alert->integration[0] != '\0' ? alert->integration : NULL);
 	json_put_string(w, "key", alert->key[0] != '\0' ? alert->key : NULL);
 	json_key(w, "version");
 	if (alert->version != 0)
@@ -293,32 +311,54 @@ static void write_alert(struct json_writer *w, const struct alert *alert)
 	json_put_time(w, "since", alert->since_ms);
 	json_put_string(w, "text", alert->text);
 	json_put_string(w, "advice", alert->advice);
+	write_ack(w, alert->ack);
 	json_end_object(w);
+}
+
+static void write_counts(struct json_writer *w, const struct alerts *alerts)
+{
+	json_begin_object(w);
+	for (size_t i = 0; i < SEVERITY_COUNT; i++)
+		json_put_integer(w, severities[i], (int64_t)alerts->counts[i]);
+	json_put_integer(w, "acked", (int64_t)alerts->acked);
+	json_end_object(w);
+}
+
+static size_t sum(const struct alerts *alerts)
+{
+	return alerts->counts[SEVERITY_CRITICAL] + alerts->counts[SEVERITY_WARNING] +
+	       alerts->counts[SEVERITY_NOTICE] + alerts->acked;
+}
+
+enum err alerts_write_counts(struct call *call)
+{
+	ALERTS_AUTO alerts = {.core = call->core, .now_ms = call->now_ms};
+	enum err err = alerts_look(&alerts);
+
+	json_key(&call->w, "alerts");
+	write_counts(&call->w, &alerts);
+	return err;
 }
 
 enum err handle_alert_list(struct call *call)
 {
-	__attribute__((cleanup(free_list))) struct alert *list = calloc(ALERTS_MAX, sizeof(*list));
-	struct alerts alerts = {.call = call, .list = list};
-	struct store_integration_filter all = {0};
+	ALERTS_AUTO alerts = {.core = call->core, .now_ms = call->now_ms, .viewer = call};
+	struct json_writer *w = &call->w;
+	enum err err = alerts_look(&alerts);
 
-	if (list == NULL)
-		return ERR_INTERNAL;
-	holders_poll(call->core);
-
-	enum err err = store_version_notable(call->core->store, on_version, &alerts);
-
-	if (err == OK)
-		err = store_integration_each(call->core->store, &all, on_integration, &alerts);
 	if (err != OK)
 		return err;
-	qsort(list, alerts.count, sizeof(*list), compare);
-	json_begin_object(&call->w);
-	json_key(&call->w, "alerts");
-	json_begin_array(&call->w);
-	for (size_t i = 0; i < alerts.count; i++)
-		write_alert(&call->w, &list[i]);
-	json_end_array(&call->w);
-	json_end_object(&call->w);
+	qsort(alerts.told, alerts.told_count, sizeof(*alerts.told), compare);
+	json_begin_object(w);
+	session_write_place(call);
+	json_key(w, "counts");
+	write_counts(w, &alerts);
+	json_key(w, "alerts");
+	json_begin_array(w);
+	for (size_t i = 0; i < alerts.told_count; i++)
+		write_alert(w, &alerts.told[i]);
+	json_end_array(w);
+	json_put_bool(w, "more", sum(&alerts) > alerts.told_count);
+	json_end_object(w);
 	return OK;
 }

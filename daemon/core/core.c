@@ -9,11 +9,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "alert_look.h"
 #include "archives.h"
 #include "base64.h"
 #include "clock.h"
 #include "holders.h"
 #include "log.h"
+#include "people.h"
 #include "watches.h"
 
 enum {
@@ -42,6 +44,8 @@ static enum err init_memory(struct core *core, bool may_swap)
 		err = rates_new((size_t)core->limits->integrations, &core->rates);
 	if (err == OK)
 		err = watches_new(&core->watches);
+	if (err == OK)
+		err = people_new(&core->people);
 	return err;
 }
 
@@ -68,6 +72,7 @@ enum err core_new(const struct core_options *options, struct core **out)
 	core->sealed_reason = options->sealed_reason;
 	core->host = options->host != NULL ? options->host : "-";
 	core->started_ms = clock_wall_ms();
+	core->state_dir = options->state_dir;
 
 	enum err err = init_memory(core, options->may_swap);
 
@@ -102,6 +107,7 @@ void core_free(struct core *core)
 	rates_free(core->rates);
 	holders_free(core->holders);
 	watches_free(core->watches);
+	people_free(core->people);
 	keys_free(core->keys);
 	store_close(core->store);
 	free(core);
@@ -110,6 +116,7 @@ void core_free(struct core *core)
 void core_set_roles(struct core *core, const struct roles *roles)
 {
 	core->roles = roles;
+	people_forget(core->people);
 }
 
 void core_set_limits(struct core *core, const struct config_limits *limits)
@@ -205,6 +212,8 @@ static enum err forget_use(struct core *core, const struct tick *tick)
 
 	if (err == OK && tick->must_expire)
 		err = store_days_expire(core->store, before_ms / STORE_DAY_MS, EXPIRE_DAY_ROWS);
+	if (err == OK && tick->must_expire)
+		err = alerts_forget_acks(core, tick->now_ms);
 	return err;
 }
 

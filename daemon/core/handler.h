@@ -18,6 +18,18 @@ struct turn {
 	struct chain chain_before;
 };
 
+enum { STORMS_MAX = 16, STORM_REFUSALS = 100 };
+
+/* Somebody who was refused very often within one window. */
+struct storm {
+	uint32_t uid;
+	uint32_t count; /* the most in one; 0: free */
+	int64_t since_ms;
+	int64_t last_ms;
+};
+
+struct people;
+
 struct core {
 	const struct config_limits *limits;
 	const struct config_rules *rules;
@@ -40,6 +52,10 @@ struct core {
 	bool must_checkpoint; /* something was shredded and the write-ahead log may still hold it (P10) */
 	int64_t started_ms;
 	uint64_t undelivered;
+	int64_t undelivered_ms; /* the last one */
+	struct storm storms[STORMS_MAX];
+	struct people *people;
+	const char *state_dir; /* NULL: not known */
 	core_connections_fn *connections;
 	void *connections_arg;
 	core_broken_fn *broken;
@@ -220,6 +236,11 @@ enum err changes_note(struct call *call, const struct store_change *change);
 
 /* Member integration of a result: every documented field, and what became of it. */
 void integration_write(struct call *call, const struct store_integration *integration);
+
+/* ---- session.c ---- */
+
+/* Members host and vault of a result. */
+void session_write_place(struct call *call);
 
 /* ---- usage.c ---- */
 

@@ -23,4 +23,16 @@ void rates_free(struct rates *rates);
 bool rates_count(struct rates *rates, const unsigned char id[16], int64_t per_minute, int64_t now_ms,
 	int64_t *retry_ms_out);
 
+/* Minutes in which 80 % of what is allowed was reached: the first and last of a series, and the most in one. */
+struct rates_near {
+	int64_t since_ms;
+	int64_t last_ms;
+	int64_t peak;
+	int64_t per_minute;
+};
+
+/* False when there was none within an hour. */
+bool rates_near(
+	const struct rates *rates, const unsigned char id[16], int64_t now_ms, struct rates_near *out);
+
 #endif

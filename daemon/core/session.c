@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "alert_look.h"
 #include "archives.h"
 #include "clock.h"
 #include "frame.h"
@@ -267,6 +268,13 @@ static void write_audit(struct call *call)
 	json_end_object(w);
 }
 
+/* Which vault on which host, for what is put together from many. */
+void session_write_place(struct call *call)
+{
+	write_hex(&call->w, "vault", call->core->state.vault_id, sizeof(call->core->state.vault_id));
+	json_put_string(&call->w, "host", call->core->host);
+}
+
 static enum err write_counts(struct call *call)
 {
 	struct store_counts counts = {0};
@@ -275,8 +283,7 @@ static enum err write_counts(struct call *call)
 
 	if (err != OK)
 		return err;
-	write_hex(w, "vault", call->core->state.vault_id, sizeof(call->core->state.vault_id));
-	json_put_string(w, "host", call->core->host);
+	session_write_place(call);
 	json_key(w, "store");
 	json_begin_object(w);
 	json_put_integer(w, "bytes", (int64_t)counts.file_bytes);
@@ -313,6 +320,8 @@ enum err handle_status(struct call *call)
 		json_put_string(w, "reason", call->core->sealed_reason);
 		if (call->core->store != NULL)
 			err = write_counts(call);
+		if (err == OK && call->core->store != NULL)
+			err = alerts_write_counts(call);
 	}
 	json_end_object(w);
 	return err;

@@ -90,6 +90,37 @@ static enum err on_window(void *arg, const struct store_refusal *refusal)
 	return OK;
 }
 
+/* One of the places for storms: its own, or the one that was quiet longest. */
+static struct storm *storm_of(struct core *core, uint32_t uid)
+{
+	struct storm *oldest = &core->storms[0];
+
+	for (size_t i = 0; i < STORMS_MAX; i++) {
+		struct storm *storm = &core->storms[i];
+
+		if (storm->count > 0 && storm->uid == uid)
+			return storm;
+		if (storm->count == 0 || (oldest->count > 0 && storm->last_ms < oldest->last_ms))
+			oldest = storm;
+	}
+	*oldest = (struct storm){.uid = uid};
+	return oldest;
+}
+
+static void note_storm(struct core *core, const struct window *window, int64_t now_ms)
+{
+	enum { QUIET_MS = 24 * 3600 * 1000 };
+	struct storm *storm = window->count < STORM_REFUSALS ? NULL : storm_of(core, window->uid);
+
+	if (storm == NULL)
+		return;
+	if (storm->count == 0 || now_ms - storm->last_ms >= QUIET_MS)
+		*storm = (struct storm){.uid = window->uid, .since_ms = now_ms};
+	storm->last_ms = now_ms;
+	if (window->count > storm->count)
+		storm->count = window->count;
+}
+
 /* The repeats behind the first refusal of a window, as one record. */
 static enum err close_window(struct core *core, const struct window *window, int64_t now_ms)
 {
@@ -97,6 +128,8 @@ static enum err close_window(struct core *core, const struct window *window, int
 
 	if (err != OK || window->count < 2)
 		return err;
+
+	note_storm(core, window, now_ms);
 
 	struct record record = {.time_ms = now_ms, .uid = window->uid, .repeats = window->count - 1};
 

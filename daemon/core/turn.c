@@ -241,6 +241,7 @@ void core_note_undelivered(struct core *core, const struct exchange *exchange)
 	struct record record = {0};
 
 	core->undelivered++;
+	core->undelivered_ms = clock_wall_ms();
 	trail_describe(&record, exchange->principal, clock_wall_ms());
 	snprintf(record.kind, sizeof(record.kind), "%s", is_fetch ? "env.fetch" : "token.create");
 	snprintf(record.outcome, sizeof(record.outcome), "undelivered");

@@ -26,4 +26,16 @@ enum err users_groups(uid_t uid, gid_t **groups_out, size_t *count_out);
 void users_name(uid_t uid, char out[USER_NAME_BYTES]);
 void users_group_name(gid_t gid, char out[USER_NAME_BYTES]);
 
+/* Can this user still be somebody's?  A name service that fails has said nothing: fine. */
+enum account {
+	ACCOUNT_FINE,
+	ACCOUNT_GONE, /* no user has this number */
+	ACCOUNT_LOCKED, /* its password is locked, it has expired, or its shell lets nobody in */
+};
+
+enum account users_account(uid_t uid);
+
+/* The users that a group's entry names: those whose primary group it is are not among them.  ERR_NOT_FOUND. */
+enum err users_members(gid_t gid, uid_t *out, size_t cap, size_t *count_out);
+
 #endif

@@ -133,6 +133,18 @@ static enum err check_unit_holders(struct store *store)
 	return store_unit_holder_each(store, on_unit_holder, NULL);
 }
 
+static enum err on_ack(void *arg, const struct store_alert_ack *ack)
+{
+	(void)arg;
+	(void)ack;
+	return OK;
+}
+
+static enum err check_acks(struct store *store)
+{
+	return store_alert_ack_each(store, on_ack, NULL);
+}
+
 struct log_check {
 	uint64_t last;
 	uint64_t bytes;
@@ -178,6 +190,7 @@ enum err store_check(struct store *store, const char **reason_out)
 		{check_changes, "the row of a change is damaged"},
 		{check_runs, "a run's row is damaged"},
 		{check_unit_holders, "a row of holders is damaged"},
+		{check_acks, "the row of an acknowledged alert is damaged"},
 		{store_days_check, "a row of use is damaged"},
 		{check_audit, "audit records are missing or damaged"},
 	};

@@ -184,6 +184,28 @@ enum err store_run_of(struct store *store, const unsigned char integration_id[ST
 	return visit(&query, fn, arg, &count);
 }
 
+enum err store_run_last_ended(struct store *store, const unsigned char integration_id[STORE_ID_BYTES],
+	int64_t *end_ms_out, int *status_out)
+{
+	QUERY_AUTO query = query_start(store, STATEMENT_RUN_LAST_ENDED);
+	int64_t end_ms = 0;
+	int status = 0;
+
+	query_put_fixed(&query, integration_id, STORE_ID_BYTES);
+	if (query_next(&query)) {
+		end_ms = query_int(&query);
+		status = (int)query_int_within(&query, 0, UINT16_MAX);
+	}
+
+	enum err err = query_result(&query);
+
+	if (err != OK)
+		return err;
+	*end_ms_out = end_ms;
+	*status_out = status;
+	return OK;
+}
+
 enum err store_run_each(struct store *store, store_run_fn *fn, void *arg)
 {
 	QUERY_AUTO query = query_start(store, STATEMENT_RUN_EACH);

@@ -134,6 +134,9 @@ CREATE TABLE refused_day (
 
 CREATE INDEX refused_day_by_day ON refused_day (day);
 
+-- How the last run of an integration ended, which is asked for all of them at once.
+CREATE INDEX run_last_ended ON run (integration_id, end_ms) WHERE end_status IS NOT NULL AND staged = 0;
+
 -- All runs are still there: they are folded once more, now by day and user; use_by has all that use_total had to tell.
 DROP TABLE use_total;
 DELETE FROM use_by;

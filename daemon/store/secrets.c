@@ -108,6 +108,24 @@ static enum err remember_newest(
 	return query_write(&query, NULL);
 }
 
+enum err store_secret_undescribed(struct store *store, store_undescribed_fn *fn, void *arg)
+{
+	QUERY_AUTO query = query_start(store, STATEMENT_SECRET_UNDESCRIBED);
+
+	while (query_next(&query)) {
+		const char *integration = query_text(&query);
+		const char *key = query_text(&query);
+		int64_t created_ms = query_int(&query);
+		enum err err = query_row_result(&query);
+
+		if (err == OK)
+			err = fn(arg, integration, key, created_ms);
+		if (err != OK)
+			return err;
+	}
+	return query_result(&query);
+}
+
 enum err store_secret_removed(struct store *store, const unsigned char integration_id[STORE_ID_BYTES],
 	const char *key, uint64_t *newest_out)
 {

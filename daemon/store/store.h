@@ -290,6 +290,10 @@ enum err store_secret_each(struct store *store, const unsigned char integration_
 	store_secret_fn *fn, void *arg); /* by key */
 enum err store_secret_remove(struct store *store, const unsigned char integration_id[STORE_ID_BYTES],
 	const char *key); /* and its versions; their numbers are remembered; ERR_NOT_FOUND */
+/* Secrets that nobody has described, of integrations that are not retired. */
+typedef enum err store_undescribed_fn(
+	void *arg, const char *integration, const char *key, int64_t created_ms);
+enum err store_secret_undescribed(struct store *store, store_undescribed_fn *fn, void *arg);
 /* The highest number of a key that was removed; 0: it never was there. */
 enum err store_secret_removed(struct store *store, const unsigned char integration_id[STORE_ID_BYTES],
 	const char *key, uint64_t *newest_out);
@@ -304,15 +308,19 @@ enum err store_version_shred(struct store *store, const unsigned char integratio
 	const char *key, uint64_t version, int64_t changed_ms);
 enum err store_version_of(struct store *store, const unsigned char integration_id[STORE_ID_BYTES],
 	const char *key, store_version_fn *fn, void *arg); /* newest first */
-/* A version that somebody may have to act upon: staged, draining, or current with an expiry. */
+/* A version that is not revoked, and what its integration asks for. */
 struct store_notable {
 	unsigned char integration_id[STORE_ID_BYTES];
 	const char *integration;
+	const char *integration_state;
+	const char *rotate_after; /* NULL: not said */
 	const char *key;
 	uint64_t version;
 	enum version_state state;
 	int64_t expires_ms; /* 0: never */
 	int64_t changed_ms;
+	int64_t created_ms;
+	uint32_t created_by;
 };
 
 typedef enum err store_notable_fn(void *arg, const struct store_notable *version);
@@ -463,6 +471,9 @@ enum err store_run_held(
 	struct store *store, store_run_fn *fn, void *arg); /* before RUN_AGAIN, oldest first */
 enum err store_run_of(struct store *store, const unsigned char integration_id[STORE_ID_BYTES],
 	uint64_t before_no, size_t limit, store_run_fn *fn, void *arg); /* newest first */
+/* The run with current values that ended last, of those whose status is known; *end_ms_out 0: none. */
+enum err store_run_last_ended(struct store *store, const unsigned char integration_id[STORE_ID_BYTES],
+	int64_t *end_ms_out, int *status_out);
 enum err store_run_each(struct store *store, store_run_fn *fn, void *arg); /* every one, for cofferd check */
 
 enum err store_unit_holder_put(struct store *store,
@@ -504,6 +515,7 @@ struct store_use_user {
 
 struct store_refused {
 	unsigned char integration_id[STORE_ID_BYTES];
+	const char *integration; /* NULL: there is none, which is damage */
 	int64_t day;
 	const char *outcome;
 	uint32_t uid;
@@ -529,13 +541,35 @@ enum err store_refused_bump(
 	struct store *store, const char *integration, const char *outcome, uint32_t uid, int64_t now_ms);
 enum err store_refused_days(struct store *store, const unsigned char integration_id[STORE_ID_BYTES],
 	int64_t first_day, store_use_day_fn *fn, void *arg);
-/* Of all integrations from first_day on, together those of one integration and outcome, the newest first. */
+/* Of all integrations from first_day on: of each those for its rate last, and the newest first. */
 enum err store_refused_each(struct store *store, int64_t first_day, store_refused_fn *fn, void *arg);
+
+/* Since when it could be used: granted and with a current value; 0: it cannot. */
+enum err store_use_possible(
+	struct store *store, const unsigned char integration_id[STORE_ID_BYTES], int64_t *since_ms_out);
 
 /* Removes up to max_rows of each kind from before a day, but never the last fetch. */
 enum err store_days_expire(struct store *store, int64_t before_day, size_t max_rows);
 /* Every row, for cofferd check. */
 enum err store_days_check(struct store *store);
+
+/* ---- alerts that somebody has seen ---- */
+
+struct store_alert_ack {
+	const char *alert; /* its id */
+	int64_t since_ms; /* of the alert; 0: nobody can tell */
+	int64_t until_ms;
+	int64_t time_ms;
+	uint32_t uid;
+	const char *note;
+};
+
+typedef enum err store_alert_ack_fn(void *arg, const struct store_alert_ack *ack);
+
+enum err store_alert_ack_put(
+	struct store *store, const struct store_alert_ack *ack); /* insert, or replace the alert's */
+enum err store_alert_ack_each(struct store *store, store_alert_ack_fn *fn, void *arg); /* by alert */
+enum err store_alert_ack_remove(struct store *store, const char *alert); /* none is fine */
 
 /* ---- results kept for request_id ---- */
 

@@ -86,6 +86,27 @@ enum err store_use_last(
 	return err;
 }
 
+enum err store_use_possible(
+	struct store *store, const unsigned char integration_id[STORE_ID_BYTES], int64_t *since_ms_out)
+{
+	QUERY_AUTO query = query_start(store, STATEMENT_USE_POSSIBLE);
+	int64_t granted_ms = 0;
+	int64_t filled_ms = 0;
+
+	query_put_fixed(&query, integration_id, STORE_ID_BYTES);
+	if (query_next(&query)) {
+		granted_ms = query_int(&query);
+		filled_ms = query_int(&query);
+	}
+
+	enum err err = query_result(&query);
+	int64_t since_ms = granted_ms > filled_ms ? granted_ms : filled_ms;
+
+	if (err == OK)
+		*since_ms_out = granted_ms == 0 || filled_ms == 0 ? 0 : since_ms;
+	return err;
+}
+
 /* ---- refusals ---- */
 
 enum err store_refused_bump(
@@ -121,6 +142,7 @@ enum err store_refused_each(struct store *store, int64_t first_day, store_refuse
 		struct store_refused refused = {0};
 
 		query_fixed(&query, refused.integration_id, sizeof(refused.integration_id));
+		refused.integration = query_text_or_null(&query);
 		refused.day = query_int(&query);
 		refused.outcome = query_text(&query);
 		refused.uid = query_u32(&query);

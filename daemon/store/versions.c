@@ -151,12 +151,16 @@ enum err store_version_notable(struct store *store, store_notable_fn *fn, void *
 
 		query_fixed(&query, version.integration_id, sizeof(version.integration_id));
 		version.integration = query_text(&query);
+		version.integration_state = query_text(&query);
+		version.rotate_after = query_text_or_null(&query);
 		version.key = query_text(&query);
 		version.version = query_u64(&query);
 		version.state =
 			(enum version_state)query_int_within(&query, VERSION_STAGED, VERSION_DRAINING);
 		version.expires_ms = query_int(&query);
 		version.changed_ms = query_int(&query);
+		version.created_ms = query_int(&query);
+		version.created_by = query_u32(&query);
 
 		enum err err = query_row_result(&query);
 

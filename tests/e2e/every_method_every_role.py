@@ -95,6 +95,12 @@ PARAMS = {
     "run.list": lambda name: {"integration": name},
     "usage.show": lambda name: {"integration": name},
     "alert.list": lambda name: {},
+    "alert.ack": lambda name: {
+        "alert": f"no_description:{name}:API_TOKEN",
+        "integration": name,
+        "until": "2030-01-01T00:00:00Z",
+        "note": "tests",
+    },
     "audit.list": lambda name: {"integration": name},
     "audit.checkpoint": lambda name: {},
     "audit.archive": lambda name: {"until": "2000-01-01T00:00:00Z"},

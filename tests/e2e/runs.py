@@ -42,9 +42,17 @@ def end(client, run, status):
     return client.call("run.end", {"run": run, "exit_status": status})
 
 
+# Of the made-up users of these tests nobody knows anything, and what they put has no description.
+OTHER_KINDS = ("maker_gone", "owner_gone", "no_description", "store_space", "memory_unlocked")
+
+
 def alerts(vault, name, kind=None):
     found = vault.call("alert.list")["alerts"]
-    return [alert for alert in found if alert["integration"] == name and kind in (None, alert["kind"])]
+    return [
+        alert
+        for alert in found
+        if alert["integration"] == name and alert["kind"] not in OTHER_KINDS and kind in (None, alert["kind"])
+    ]
 
 
 def run_that_ends(vault, name, status, uid=ETL):

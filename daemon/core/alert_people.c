@@ -1,0 +1,118 @@
+/*
+ * People who left, and people with a role whom a grant reaches.
+ */
+#include "alert_look.h"
+
+#include <string.h>
+
+#include "people.h"
+
+static const char *what_became(enum account account)
+{
+	return account == ACCOUNT_GONE ? "is no user of this host any more" : "is locked or has expired";
+}
+
+/* The name may be somebody else's by now. */
+static bool is_another(const struct store_integration *integration)
+{
+	const char *owner = integration->text[FIELD_OWNER - INTEGRATION_TEXT_FIRST];
+	uid_t uid = integration->owner_uid;
+
+	return owner != NULL && users_uid(owner, &uid) == OK && uid != integration->owner_uid;
+}
+
+void alerts_of_owner(struct alerts *alerts, const struct store_integration *integration)
+{
+	struct alert alert = alert_of(ALERT_OWNER_GONE, SEVERITY_WARNING, 0);
+	enum account account = ACCOUNT_FINE;
+
+	if (!integration->has_owner_uid || strcmp(integration->state, "retired") == 0)
+		return;
+	account = people_account(alerts->core->people, integration->owner_uid);
+	if (account != ACCOUNT_FINE)
+		alert_say(&alert, "its owner %s", what_became(account));
+	else if (is_another(integration))
+		alert_say(&alert, "the name of its owner is another user's by now");
+	else
+		return;
+	alert_place(&alert, integration->name, NULL, 0);
+	alert_advise(&alert, "coffer integration transfer %s", integration->name);
+	alerts_add(alerts, &alert);
+}
+
+/* Whoever made a value may know it. */
+void alerts_of_maker(struct alerts *alerts, const struct store_notable *version)
+{
+	struct alert alert = alert_of(ALERT_MAKER_GONE, SEVERITY_NOTICE, 0);
+	enum account account = people_account(alerts->core->people, version->created_by);
+	char name[USER_NAME_BYTES] = "";
+
+	if (account == ACCOUNT_FINE)
+		return;
+	users_name(version->created_by, name);
+	alert_place(&alert, version->integration, version->key, version->version);
+	alert_say(&alert, "%s, who put the current version, %s", name, what_became(account));
+	alert_advise(&alert, "coffer rotate %s %s", version->integration, version->key);
+	alerts_add(alerts, &alert);
+}
+
+/* ---- grants ---- */
+
+static enum err on_grant(void *arg, const struct store_grant *grant)
+{
+	struct alerts *alerts = arg;
+	struct core *core = alerts->core;
+	struct alert alert = alert_of(ALERT_GRANT_TO_ROLE, SEVERITY_WARNING, grant->created_ms);
+	unsigned roles = ROLE_ADMIN | ROLE_OPERATOR;
+
+	if (grant->has_uid)
+		roles &= people_roles_of_user(core->people, core->roles, grant->uid);
+	if (grant->has_gid)
+		roles &= people_roles_of_group(core->people, core->roles, grant->gid);
+	if (roles == 0 || (!grant->has_uid && !grant->has_gid))
+		return OK;
+	alert_place(&alert, grant->integration, NULL, 0);
+	alert.has_object = true;
+	alert.object = grant->id;
+	alert_say(&alert, "grant %llu reaches somebody who is %s", (unsigned long long)grant->id,
+		(roles & ROLE_ADMIN) != 0 ? "admin" : "operator");
+	alert_advise(
+		&alert, "coffer grant remove %s %llu", grant->integration, (unsigned long long)grant->id);
+	alerts_add(alerts, &alert);
+	return OK;
+}
+
+enum err alerts_of_grants(struct alerts *alerts)
+{
+	return store_grant_each(alerts->core->store, on_grant, alerts);
+}
+
+/* ---- tokens ---- */
+
+static enum err on_token(void *arg, const struct store_token *token)
+{
+	struct alerts *alerts = arg;
+	enum severity severity = SEVERITY_NOTICE;
+	int64_t since_ms = 0;
+	int64_t days = 0;
+
+	if (token->revoked_ms != 0 ||
+		!alert_is_near(token->expires_ms, alerts->now_ms, &severity, &since_ms, &days))
+		return OK;
+
+	struct alert alert = alert_of(ALERT_TOKEN_EXPIRES, severity, since_ms);
+
+	alert_place(&alert, token->integration, NULL, 0);
+	alert.has_object = true;
+	alert.object = token->id;
+	alert_say(&alert, "token %llu expires within %lld day%s", (unsigned long long)token->id,
+		(long long)days, days == 1 ? "" : "s");
+	alert_advise(&alert, "coffer token list %s", token->integration);
+	alerts_add(alerts, &alert);
+	return OK;
+}
+
+enum err alerts_of_tokens(struct alerts *alerts)
+{
+	return store_token_each(alerts->core->store, on_token, alerts);
+}
