@@ -24,6 +24,8 @@
 #include "channel.h"
 #include "coffer.h"
 #include "fake_server.h"
+#include "locked.h"
+#include "token.h"
 
 #define REPLY(id, result) "{\"jsonrpc\":\"2.0\",\"id\":" id ",\"result\":" result "}\n"
 #define REFUSAL(id, word, message) \
@@ -1255,6 +1257,130 @@ START_TEST(lib_keeps_values_in_memory_that_is_locked_and_not_dumped)
 }
 END_TEST
 
+/* ---- tokens ---- */
+
+#define TOKEN "coffer_42_gdap16f49vkv5wtwgzjff0za8nxytwgx2fegqb8zn2tds93e3bd0_99cc511f"
+#define SHOWN(id) "\"id\":" id ",\"method\":\"session.authenticate\",\"params\":{\"token\":\"" TOKEN "\"}}"
+
+static int show(coffer *vault)
+{
+	return coffer_authenticate(vault, TOKEN, strlen(TOKEN));
+}
+
+START_TEST(lib_refuses_what_is_no_whole_token_before_it_asks)
+{
+	static const char *const texts[] = {"", "coffer_", TOKEN "\n", TOKEN "0", " " TOKEN,
+		"coffer_43_gdap16f49vkv5wtwgzjff0za8nxytwgx2fegqb8zn2tds93e3bd0_99cc511f"};
+	coffer *vault = open_at("/nonexistent/s", SHORT_MS);
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		ck_assert_int_eq(coffer_authenticate(vault, texts[i], strlen(texts[i])), COFFER_BAD_VALUE);
+		ck_assert_ptr_nonnull(strstr(coffer_error_text(vault, COFFER_BAD_VALUE), "not whole"));
+	}
+	ck_assert_int_eq(coffer_authenticate(vault, TOKEN, strlen(TOKEN) - 1), COFFER_BAD_VALUE);
+	ck_assert_int_eq(coffer_authenticate(vault, NULL, 0), COFFER_USAGE);
+	ck_assert_int_eq(coffer_authenticate(NULL, TOKEN, strlen(TOKEN)), COFFER_USAGE);
+	ck_assert_int_eq(show(vault), COFFER_UNREACHABLE);
+	coffer_close(vault);
+}
+END_TEST
+
+START_TEST(lib_has_no_token_after_a_refusal)
+{
+	static const struct fake_step script[] = {{FAKE_ACCEPT, NULL}, {FAKE_READ, SHOWN("1")},
+		{FAKE_SEND, REPLY("1", "{}")}, {FAKE_HANG, NULL}, {FAKE_CLOSE, NULL}, {FAKE_ACCEPT, NULL},
+		{FAKE_READ, SHOWN("2")}, {FAKE_SEND, REFUSAL("2", "denied", "not permitted")},
+		{FAKE_HANG, NULL}, {FAKE_CLOSE, NULL}, {FAKE_ACCEPT, NULL}, {FAKE_READ, "whoami"},
+		{FAKE_SEND, REPLY("3", "{}")}, {FAKE_END, NULL}};
+	struct fake_server server = {0};
+
+	fake_start(&server, script);
+
+	coffer *vault = open_at(server.path, 5000);
+
+	ck_assert_int_eq(show(vault), COFFER_OK);
+	ck_assert_int_eq(show(vault), COFFER_DENIED);
+	ck_assert_str_eq(coffer_error_text(vault, COFFER_DENIED), "the daemon does not accept the token");
+	ck_assert_int_eq(ask(vault), COFFER_OK);
+	coffer_close(vault);
+	ck_assert(fake_stop(&server));
+}
+END_TEST
+
+START_TEST(lib_shows_the_token_on_every_connection)
+{
+	static const struct fake_step script[] = {{FAKE_ACCEPT, NULL}, {FAKE_READ, SHOWN("1")},
+		{FAKE_SEND, REPLY("1", "{}")}, {FAKE_READ, "whoami"}, {FAKE_SEND, REPLY("2", "{}")},
+		{FAKE_CLOSE, NULL}, {FAKE_ACCEPT, NULL}, {FAKE_READ, SHOWN("4")},
+		{FAKE_SEND, REPLY("4", "{}")}, {FAKE_READ, "whoami"}, {FAKE_SEND, REPLY("5", "{}")},
+		{FAKE_READ, "env.watch"}, {FAKE_SEND, REPLY("6", "{\"integration\":\"a\",\"env\":[]}")},
+		{FAKE_HANG, NULL}, {FAKE_CLOSE, NULL}, {FAKE_ACCEPT, NULL}, {FAKE_READ, SHOWN("7")},
+		{FAKE_SEND, REPLY("7", "{}")}, {FAKE_READ, "env.watch"},
+		{FAKE_SEND, REPLY("8", "{\"integration\":\"a\",\"env\":[]}")}, {FAKE_END, NULL}};
+	struct fake_server server = {0};
+	const char *json = NULL;
+	size_t len = 0;
+
+	fake_start(&server, script);
+
+	coffer *vault = open_at(server.path, 5000);
+
+	ck_assert_int_eq(show(vault), COFFER_OK);
+	ck_assert_int_eq(ask(vault), COFFER_OK);
+	ck_assert_int_eq(ask(vault), COFFER_OK); /* the idle connection was closed */
+	ck_assert_int_eq(coffer_watch(vault, "a", &json, &len), COFFER_OK);
+	ck_assert_int_eq(coffer_watch(vault, "a", &json, &len), COFFER_OK);
+	coffer_close(vault);
+	ck_assert(fake_stop(&server));
+}
+END_TEST
+
+START_TEST(lib_gives_the_refusal_of_a_token_that_was_revoked_since)
+{
+	static const struct fake_step script[] = {{FAKE_ACCEPT, NULL}, {FAKE_READ, SHOWN("1")},
+		{FAKE_SEND, REPLY("1", "{}")}, {FAKE_CLOSE, NULL}, {FAKE_ACCEPT, NULL},
+		{FAKE_READ, SHOWN("3")}, {FAKE_SEND, REFUSAL("3", "denied", "not permitted")},
+		{FAKE_HANG, NULL}, {FAKE_END, NULL}};
+	struct fake_server server = {0};
+
+	fake_start(&server, script);
+
+	coffer *vault = open_at(server.path, 5000);
+
+	ck_assert_int_eq(show(vault), COFFER_OK);
+	ck_assert_int_eq(ask(vault), COFFER_DENIED);
+	coffer_close(vault);
+	ck_assert(fake_stop(&server));
+}
+END_TEST
+
+/* What a child connects as is its own to say. */
+START_TEST(lib_leaves_the_token_to_the_parent)
+{
+	static const struct fake_step script[] = {{FAKE_ACCEPT, NULL}, {FAKE_READ, SHOWN("1")},
+		{FAKE_SEND, REPLY("1", "{}")}, {FAKE_ACCEPT, NULL},
+		{FAKE_READ, "\"id\":2,\"method\":\"whoami\""}, {FAKE_SEND, REPLY("2", "{}")},
+		{FAKE_END, NULL}};
+	struct fake_server server = {0};
+	int status = 0;
+
+	fake_start(&server, script);
+
+	coffer *vault = open_at(server.path, 5000);
+
+	ck_assert_int_eq(show(vault), COFFER_OK);
+
+	pid_t child = fork();
+
+	if (child == 0)
+		_exit(ask(vault));
+	ck_assert_int_eq(waitpid(child, &status, 0), child);
+	ck_assert_int_eq(status, 0);
+	coffer_close(vault);
+	ck_assert(fake_stop(&server));
+}
+END_TEST
+
 /* In a program that may lock nothing the library still works, and its memory stays out of dumps. */
 START_TEST(lib_works_where_no_memory_may_be_locked)
 {
@@ -1359,6 +1485,22 @@ static void be_client(const char *path)
 	_exit(0);
 }
 
+/* The child: reads a token from a pipe, shows it, wipes its own copy, stops; closes, stops. */
+static void be_holder(const char *path, int fd)
+{
+	struct locked memory = {0};
+	coffer *vault = open_at(path, 20000);
+	ssize_t len = locked_map(128, true, &memory) == OK ? read(fd, memory.bytes, 128) : -1;
+
+	if (len <= 0 || coffer_authenticate(vault, (const char *)memory.bytes, (size_t)len) != COFFER_OK)
+		_exit(1);
+	locked_unmap(&memory);
+	raise(SIGSTOP);
+	coffer_close(vault);
+	raise(SIGSTOP);
+	_exit(0);
+}
+
 static int wait_until_stopped(pid_t child)
 {
 	int status = 0;
@@ -1366,6 +1508,50 @@ static int wait_until_stopped(pid_t child)
 	ck_assert_int_eq(waitpid(child, &status, WUNTRACED), child);
 	return WIFSTOPPED(status) ? WSTOPSIG(status) : 0;
 }
+
+/* P1: one copy while the handle has it, for the next connection; none afterwards. */
+START_TEST(lib_leaves_no_copy_of_a_token_behind)
+{
+	unsigned char secret[TOKEN_SECRET_BYTES] = {0};
+	char token[TOKEN_TEXT_MAX + 1] = "";
+	char request[512] = "";
+	struct place place = make_place();
+	int listener = bind_socket(place.path);
+	int fds[2] = {-1, -1};
+
+	ck_assert_int_eq(pipe2(fds, O_CLOEXEC), 0);
+
+	pid_t child = fork();
+
+	if (child == 0)
+		be_holder(place.path, fds[0]);
+	for (size_t i = 0; i < sizeof(secret); i++)
+		secret[i] = (unsigned char)(i * i + (size_t)getpid() * 7);
+
+	size_t len = token_write(42, secret, token);
+
+	ck_assert_int_eq(write(fds[1], token, len), (ssize_t)len);
+
+	int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+
+	ck_assert_int_gt(recv(fd, request, sizeof(request), 0), 0);
+	ck_assert_ptr_nonnull(strstr(request, token));
+	ck_assert_int_eq(send(fd, REPLY("1", "{}"), strlen(REPLY("1", "{}")), MSG_NOSIGNAL),
+		(ssize_t)strlen(REPLY("1", "{}")));
+	ck_assert_int_eq(wait_until_stopped(child), SIGSTOP);
+	ck_assert_int_eq(count_copies(child, token + 10), 1);
+	kill(child, SIGCONT);
+	ck_assert_int_eq(wait_until_stopped(child), SIGSTOP);
+	ck_assert_int_eq(count_copies(child, token + 10), 0);
+	kill(child, SIGCONT);
+	ck_assert_int_eq(wait_until_stopped(child), 0);
+	close(fd);
+	close(fds[0]);
+	close(fds[1]);
+	close(listener);
+	remove_place(&place);
+}
+END_TEST
 
 /* P1: one copy while it is wanted, in its region; none afterwards. */
 START_TEST(lib_leaves_no_copy_of_a_value_behind)
@@ -1559,9 +1745,11 @@ START_TEST(lib_finds_its_socket_by_the_environment)
 }
 END_TEST
 
-UNIT_MAIN("lib", lib_refuses_a_directory_that_others_may_write_to,
-	lib_refuses_a_directory_that_others_may_replace, lib_refuses_what_belongs_to_somebody_else,
-	lib_refuses_a_symlink_or_a_file_in_place_of_the_socket,
+UNIT_MAIN("lib", lib_refuses_what_is_no_whole_token_before_it_asks, lib_has_no_token_after_a_refusal,
+	lib_shows_the_token_on_every_connection, lib_gives_the_refusal_of_a_token_that_was_revoked_since,
+	lib_leaves_the_token_to_the_parent, lib_leaves_no_copy_of_a_token_behind,
+	lib_refuses_a_directory_that_others_may_write_to, lib_refuses_a_directory_that_others_may_replace,
+	lib_refuses_what_belongs_to_somebody_else, lib_refuses_a_symlink_or_a_file_in_place_of_the_socket,
 	lib_refuses_a_path_that_does_not_fit_an_address, lib_calls_a_missing_or_dead_socket_unreachable,
 	lib_tells_a_socket_out_of_reach_from_a_missing_one,
 	lib_waits_for_a_full_backlog_no_longer_than_its_timeout, lib_refuses_an_answer_that_is_not_understood,

@@ -81,6 +81,16 @@ static enum err prove(struct coffer *vault, int64_t deadline_ms)
 	return exchange(vault, &(struct request){"session.prove", params, (size_t)len, false}, deadline_ms);
 }
 
+/* The daemon says no more than that; its record says which of the reasons it was. */
+static enum err show_token(struct coffer *vault, int64_t deadline_ms)
+{
+	struct request shown = {
+		"session.authenticate", (const char *)vault->token.memory.bytes, vault->token.len, false};
+	enum err err = exchange(vault, &shown, deadline_ms);
+
+	return err == ERR_DENIED ? vault_fail(vault, err, "the daemon does not accept the token") : err;
+}
+
 /* Whether there is a daemon is not for this user to know; waiting for one helps nobody. */
 static enum err fail_forbidden(struct coffer *vault)
 {
@@ -109,9 +119,10 @@ static enum err connect_vault(struct coffer *vault, int64_t deadline_ms)
 		return vault_fail(vault, err, "no daemon at %s: %s", vault->socket_path, vault->channel.why);
 	if (err != OK)
 		return answer_failed(vault, err);
-	if (!vault->channel.needs_proof)
-		return OK;
-	err = prove(vault, deadline_ms);
+	if (vault->channel.needs_proof)
+		err = prove(vault, deadline_ms);
+	if (err == OK && token_is_there(vault))
+		err = show_token(vault, deadline_ms);
 	if (err != OK)
 		channel_close(&vault->channel);
 	return err;
@@ -152,6 +163,14 @@ static enum err call(struct coffer *vault, const struct request *request)
 	}
 	err = connect_vault(vault, deadline_ms);
 	return err == OK ? exchange(vault, request, deadline_ms) : err;
+}
+
+enum err call_connect(struct coffer *vault)
+{
+	answer_clear(vault);
+	vault->failure = (struct failure){0};
+	channel_close(&vault->channel);
+	return connect_vault(vault, channel_deadline(vault->timeout_ms));
 }
 
 enum err call_method(struct coffer *vault, const char *method, const char *params, size_t params_len)

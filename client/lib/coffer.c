@@ -102,6 +102,7 @@ void coffer_close(coffer *vault)
 		return;
 	channel_close(&vault->channel);
 	answer_clear(vault);
+	token_clear(vault);
 	free(vault->socket_path);
 	free(vault);
 }

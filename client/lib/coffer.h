@@ -142,6 +142,19 @@ COFFER_API int64_t coffer_retry_after_ms(const coffer *vault);
 COFFER_API int coffer_error_data(const coffer *vault, const char **json_out, size_t *len_out);
 
 /*
+ * Shows an access token, for an integration whose grants ask for one: len bytes without a newline or NUL.  Connects anew
+ * and asks the daemon at once; from then on every connection of the handle shows it, also a subscription's.  The
+ * token is copied into memory that is locked, kept out of core dumps, and wiped by coffer_close or the next call of this;
+ * wiping the caller's copy is the caller's.  After an error the handle has no token and no connection.  A subscription ends.
+ * Needs: nothing.  A child made by fork(2) has no token: it shows it again, from its own source.
+ * Errors: COFFER_BAD_VALUE (not a whole token; nothing was sent), COFFER_DENIED (no such token, revoked, expired, or another
+ * user's or unit's: the daemon does not tell which), COFFER_SEALED, COFFER_STORAGE, COFFER_STORAGE_FULL, COFFER_USAGE, and
+ * those of the connection.  When the token has been revoked since, any later call that has to connect gets COFFER_DENIED.
+ * Blocks for at most the handle's timeout.
+ */
+COFFER_API int coffer_authenticate(coffer *vault, const char *token, size_t len);
+
+/*
  * Who the daemon takes this process for, and what it may fetch, as the JSON text of the result of the
  * protocol's whoami (proto/PROTOCOL.md).  *json_out is NUL-terminated and valid until the next call on the handle.
  * Errors: those of the connection (COFFER_UNREACHABLE, COFFER_TIMEOUT, COFFER_UNSAFE_SOCKET, COFFER_PROTOCOL).

@@ -31,11 +31,18 @@ struct failure {
 	char text[FAILURE_TEXT_BYTES];
 };
 
+/* What every new connection shows; in locked memory, which a child made by fork(2) finds empty (P1). */
+struct token {
+	struct locked memory; /* the params of session.authenticate */
+	size_t len; /* 0: none */
+};
+
 struct coffer {
 	char *socket_path;
 	int timeout_ms; /* negative: none */
 	int64_t last_id;
 	struct channel channel;
+	struct token token;
 	struct reply reply;
 	struct failure failure;
 };
@@ -59,6 +66,15 @@ enum err call_watch(struct coffer *vault, const char *params, size_t params_len)
  * before the deadline.  After any other error, and after COFFER_EVENT_ENDED, the connection is closed.
  */
 enum err call_next_event(struct coffer *vault, int64_t deadline_ms, enum coffer_event *event_out);
+
+/* Forgets the last reply and failure, and connects anew: proven, and with the token shown. */
+enum err call_connect(struct coffer *vault);
+
+/* Wipes the token.  Fine without one. */
+void token_clear(struct coffer *vault);
+
+/* False as well in a child that was made since it was given. */
+bool token_is_there(const struct coffer *vault);
 
 /* Wipes the reply.  Fine without one. */
 void answer_clear(struct coffer *vault);
