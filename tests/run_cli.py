@@ -24,7 +24,7 @@ class RunTest(RunCase):
                 (["run", "--"], "no command"),
                 (["run", "finance/sync", "true"], "put -- before"),
                 (["run", "No Name", "--", "true"], "not the name of an integration"),
-                (["run", "--token-file=s3cret", "--", "true"], "unknown option --token-file;"),
+                (["run", "--pass-file=s3cret", "--", "true"], "unknown option --pass-file;"),
                 (["run", "--only"], "--only needs a value"),
                 (["run", "--only", "--", "true"], "--only needs a value"),
                 (["run", "--only", "A,,B", "--", "true"], "--only"),

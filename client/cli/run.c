@@ -9,6 +9,7 @@
 #include "run_mask.h"
 #include "run_options.h"
 #include "run_start.h"
+#include "run_token.h"
 #include "run_verdict.h"
 #include "run_watch.h"
 
@@ -28,6 +29,9 @@ static const char help[] =
 	"  --keep A,B        these variables win over the vault where they are set already\n"
 	"  --clean-env       start from nothing but PATH=/usr/local/bin:/usr/bin:/bin and what --keep names\n"
 	"  --wait SECONDS    as long as the daemon is unreachable, sealed or busy, try again for this long\n"
+	"  --token-file PATH show the access token in this file, which others may not read\n"
+	"  --token-fd N      show the one that can be read from this descriptor\n"
+	"                    (without either: the unit's credential coffer-token, if it has one)\n"
 	"  --socket PATH     the daemon's socket\n"
 	"  --user            the user's own vault\n"
 	"  --json            accepted and without effect: all output is CMD's\n"
@@ -55,9 +59,21 @@ static const char help[] =
 	"  126  CMD was found but cannot be executed\n"
 	"  127  CMD was not found\n";
 
+static int run(const struct run_options *options)
+{
+	if (options->verdict != NULL)
+		return run_verdict(options);
+	if (options->is_masked)
+		return run_masked(options);
+	if (options->is_recorded || options->wants_change)
+		return run_watched(options);
+	return run_in_place(options, false, -1);
+}
+
 int run_main(int argc, char **argv, int command_at)
 {
-	struct run_options options = {0};
+	struct run_token token = {.fd = -1};
+	struct run_options options = {.token = &token};
 
 	if (!run_options_parse(argc, argv, command_at, &options))
 		return RUN_EXIT_REFUSED;
@@ -65,11 +81,9 @@ int run_main(int argc, char **argv, int command_at)
 		return write(STDOUT_FILENO, help, sizeof(help) - 1) == (ssize_t)sizeof(help) - 1
 			       ? 0
 			       : RUN_EXIT_REFUSED;
-	if (options.verdict != NULL)
-		return run_verdict(&options);
-	if (options.is_masked)
-		return run_masked(&options);
-	if (options.is_recorded || options.wants_change)
-		return run_watched(&options);
-	return run_in_place(&options, false, -1);
+
+	int status = run(&options);
+
+	run_token_clear(&token);
+	return status;
 }

@@ -17,6 +17,7 @@
 #include "run.h"
 #include "run_start.h"
 #include "run_terminal.h"
+#include "run_token.h"
 #include "run_vault.h"
 #include "say.h"
 #include "supervise.h"
@@ -211,6 +212,7 @@ static int start_program(struct masker *masker)
 	RUN_START_AUTO start = {0};
 	int status = run_start_prepare(masker->options, false, &start);
 
+	run_token_clear(masker->options->token); /* P1: nothing here asks for it again */
 	if (status == 0)
 		status = make_mask(masker, start.fetched);
 	if (status == 0)

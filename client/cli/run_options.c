@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <string.h>
 
+#include "run_token.h"
 #include "say.h"
 
 enum {
@@ -160,6 +161,17 @@ static const char *set_socket(struct run_options *options, char *value)
 	return value[0] != '\0' ? NULL : "takes a path";
 }
 
+static const char *set_token_file(struct run_options *options, char *value)
+{
+	options->token->path = value;
+	return value[0] != '\0' ? NULL : "takes a path";
+}
+
+static const char *set_token_fd(struct run_options *options, char *value)
+{
+	return run_token_set_fd(options->token, value);
+}
+
 static const char *set_user(struct run_options *options, char *value)
 {
 	(void)value;
@@ -230,6 +242,8 @@ static const struct option {
 	{"--time-limit", true, set_time_limit},
 	{"--wait", true, set_wait},
 	{"--socket", true, set_socket},
+	{"--token-file", true, set_token_file},
+	{"--token-fd", true, set_token_fd},
 	{"--user", false, set_user},
 	{"--clean-env", false, set_clean_env},
 	{"--json", false, set_json},
@@ -308,6 +322,8 @@ static const char *contradiction(const struct run_options *options)
 	if (options->stop_timeout_seconds != NOT_GIVEN &&
 		(!options->wants_change || options->change_signal != 0))
 		return "--stop-timeout needs --on-change restart";
+	if (options->token->path != NULL && options->token->fd >= 0)
+		return "--token-file and --token-fd exclude each other";
 	if (options->splay_seconds != NOT_GIVEN && !options->wants_change)
 		return "--splay needs --on-change";
 	return NULL;

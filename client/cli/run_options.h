@@ -19,9 +19,12 @@ struct run_mapping {
 	const char *name; /* of the variable */
 };
 
+struct run_token;
+
 struct run_options {
 	const char *integration; /* NULL: the only one */
 	const char *socket_path; /* NULL: the default */
+	struct run_token *token; /* of the caller; filled by --token-file and --token-fd */
 	bool is_user_vault;
 	bool is_clean_env;
 	bool wants_help;

@@ -12,10 +12,12 @@
 
 #include "program.h"
 #include "run.h"
+#include "run_token.h"
 #include "run_vault.h"
 #include "say.h"
 
 struct fetch {
+	struct run_token *token;
 	struct coffer_fetch_options wanted;
 	coffer_env **out;
 };
@@ -24,12 +26,15 @@ static int fetch_once(coffer *vault, void *arg)
 {
 	struct fetch *fetch = arg;
 
-	return coffer_fetch(vault, &fetch->wanted, fetch->out);
+	int error = run_token_show(fetch->token, vault);
+
+	return error == COFFER_OK ? coffer_fetch(vault, &fetch->wanted, fetch->out) : error;
 }
 
 static int fetch_env(const struct run_options *options, bool is_quiet, coffer_env **out)
 {
 	struct fetch fetch = {
+		.token = options->token,
 		.wanted = {.size = sizeof(fetch.wanted),
 			.integration = run_integration(options),
 			.only = options->only.count > 0 ? options->only.name : NULL,
@@ -114,6 +119,7 @@ int run_in_place(const struct run_options *options, bool is_quiet, int note_fd)
 		/* Without it the supervisor has nothing to report, and the program starts all the same. */
 		(void)written;
 	}
+	run_token_clear(options->token);
 	execve(start.program, options->command, start.env.strings);
 	return run_start_refused(options, errno);
 }

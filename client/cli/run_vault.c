@@ -14,6 +14,7 @@
 #include "gate.h"
 #include "json.h"
 #include "run.h"
+#include "run_token.h"
 #include "say.h"
 #include "text.h"
 
@@ -173,7 +174,14 @@ int run_explain(coffer *vault, const struct run_options *options, int error)
 	const char *integration = run_integration(options);
 	bool is_retry = run_is_retry(vault, error);
 	bool is_forbidden = error == COFFER_UNREACHABLE && !is_retry;
-	const char *way = is_forbidden ? NULL : way_out(error);
+	bool is_of_token = error == COFFER_DENIED && run_token_is_given(options->token);
+	const char *way = is_forbidden  ? NULL
+			  : is_of_token ? "`coffer token list` tells an administrator whose the token is and "
+					  "whether it is still good"
+					: way_out(error);
+
+	if (error == COFFER_CONFIG)
+		return RUN_EXIT_REFUSED; /* what is wrong with the token's source has been said */
 
 	if (error == COFFER_CONFLICT && integration == NULL && list_granted(vault, &granted)) {
 		say("several integrations are granted, name one of them: ", granted.bytes, NULL);

@@ -15,6 +15,7 @@
 #include "json.h"
 #include "run.h"
 #include "run_start.h"
+#include "run_token.h"
 #include "run_vault.h"
 #include "say.h"
 #include "supervise.h"
@@ -88,6 +89,8 @@ static int record(const struct test *test)
 		"\"duration_ms\":%" PRId64 "}",
 		test->run, test->status == 0 ? "true" : "false", test->status, test->options->verdict,
 		test->duration_ms);
+	if (error == COFFER_OK)
+		error = run_token_show(test->options->token, vault);
 	if (error == COFFER_OK)
 		error = coffer_call(vault, "secret.record_test", params, strlen(params), &result, &len);
 	if (error != COFFER_OK) {

@@ -14,6 +14,7 @@
 
 #include "run.h"
 #include "run_start.h"
+#include "run_token.h"
 #include "run_vault.h"
 #include "say.h"
 #include "subscription.h"
@@ -100,11 +101,12 @@ static void read_note(struct watcher *watcher)
 	}
 }
 
-static void be_child(const struct watcher *watcher, int note_fd)
+static void be_child(const struct watcher *watcher, int note_fd, int token_fd)
 {
 	/* A restart that has to wait says so once. */
 	bool is_quiet = watcher->is_restart && watcher->start_pause_ms > START_PAUSE_MS_FIRST;
 
+	run_token_take(watcher->options->token, token_fd);
 	_exit(run_in_place(watcher->options, is_quiet, note_fd));
 }
 
@@ -112,17 +114,22 @@ static void be_child(const struct watcher *watcher, int note_fd)
 static bool start_child(struct watcher *watcher)
 {
 	int pipe_fds[2] = {-1, -1};
+	int token_fd = -1;
 	pid_t child = -1;
 
-	if (pipe2(pipe_fds, O_CLOEXEC | O_NONBLOCK) == 0) {
+	if (run_token_pass(watcher->options->token, &token_fd) &&
+		pipe2(pipe_fds, O_CLOEXEC | O_NONBLOCK) == 0) {
 		watcher->note_fd = supervise_above_standard(pipe_fds[0]);
 		pipe_fds[1] = supervise_above_standard(pipe_fds[1]);
 		child = supervise_fork(&watcher->supervisor);
 	}
 	if (child == 0)
-		be_child(watcher, pipe_fds[1]);
+		be_child(watcher, pipe_fds[1], token_fd);
 
 	int error = errno;
+
+	if (token_fd >= 0)
+		close(token_fd);
 
 	if (pipe_fds[1] >= 0)
 		close(pipe_fds[1]);
@@ -278,7 +285,10 @@ int run_watched(const struct run_options *options)
 		.subscription = {.again_at_ms = NEVER_MS},
 		.start_pause_ms = START_PAUSE_MS_FIRST,
 	};
-	int status = options->wants_change ? subscription_start(&watcher.subscription, options) : 0;
+	int status = run_token_load(options->token) == COFFER_OK ? 0 : RUN_EXIT_REFUSED;
+
+	if (status == 0 && options->wants_change)
+		status = subscription_start(&watcher.subscription, options);
 
 	if (status == 0 && !supervise_init(&watcher.supervisor))
 		status = RUN_EXIT_REFUSED;

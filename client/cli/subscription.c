@@ -5,6 +5,7 @@
  */
 #include "subscription.h"
 
+#include "run_token.h"
 #include "run_vault.h"
 #include "say.h"
 
@@ -28,8 +29,10 @@ static int subscribe(coffer *vault, void *arg)
 	struct subscription *subscription = arg;
 	const char *json = NULL;
 	size_t len = 0;
-	int error = coffer_watch(vault, run_integration(subscription->options), &json, &len);
+	int error = run_token_show(subscription->options->token, vault);
 
+	if (error == COFFER_OK)
+		error = coffer_watch(vault, run_integration(subscription->options), &json, &len);
 	if (error == COFFER_OK)
 		learn(subscription, json, len);
 	return error;
@@ -73,7 +76,12 @@ static void lose(struct subscription *subscription, int error)
 static void read_event(
 	struct subscription *subscription, enum coffer_event event, const char *json, size_t len)
 {
-	if (event == COFFER_EVENT_ENDED) {
+	bool may_have_another = run_token_is_given(subscription->options->token);
+
+	if (event == COFFER_EVENT_ENDED && may_have_another) {
+		/* Perhaps only the token that was shown is gone, and there is a new one in its place. */
+		subscription->again_at_ms = run_now_ms();
+	} else if (event == COFFER_EVENT_ENDED) {
 		end(subscription, "this process may not have the integration any more");
 	} else if (event == COFFER_EVENT_OVERFLOW) {
 		subscription->has_changed = true;
