@@ -26,6 +26,7 @@
 #include "secret_test.h"
 #include "secrets.h"
 #include "session.h"
+#include "tokens.h"
 #include "usage.h"
 
 static const struct command commands[] = {
@@ -118,6 +119,34 @@ static const struct command commands[] = {
 		.print = grants_print_removed,
 		.text = "take a grant back",
 		.example = "coffer grant remove finance/warehouse-sync 7",
+	},
+	{
+		.words = "token create",
+		.kind = REQUEST_TOKEN_CREATE,
+		.operands = {{FIELD_INTEGRATION, NEED_ONE}, {FIELD_TOKEN_NAME, NEED_ONE}},
+		.run = tokens_create,
+		.text = "make an access token for a user, which a grant with the condition token asks for, "
+			"and print it once",
+		.example = "(umask 077; coffer token create finance/warehouse-sync airflow-2026 --user etl \\\n"
+			   "      --description 'jobs of the scheduler' > airflow.token)",
+	},
+	{
+		.words = "token list",
+		.kind = REQUEST_TOKEN_LIST,
+		.operands = {{FIELD_INTEGRATION, NEED_MAYBE}},
+		.run = cli_request,
+		.print = tokens_print_list,
+		.text = "list access tokens: whose they are, their state and last use (never the tokens)",
+		.example = "coffer token list finance/warehouse-sync",
+	},
+	{
+		.words = "token revoke",
+		.kind = REQUEST_TOKEN_REVOKE,
+		.operands = {{FIELD_INTEGRATION, NEED_ONE}, {FIELD_ID, NEED_ONE}},
+		.run = cli_request,
+		.print = tokens_print_revoked,
+		.text = "revoke an access token, at once and for open connections, too",
+		.example = "coffer token revoke finance/warehouse-sync 3",
 	},
 	{
 		.words = "secret put",

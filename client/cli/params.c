@@ -129,12 +129,28 @@ static bool is_repeated(const struct writing *writing, const char *text, size_t 
 	return false;
 }
 
+/* The one condition without a value. */
+static enum err write_token(const struct writing *writing, const char *text)
+{
+	size_t cursor = 0;
+
+	for (const char *other = args_next(&writing->cli->args, writing->field, &cursor); other != text;
+		other = args_next(&writing->cli->args, writing->field, &cursor)) {
+		if (strcmp(other, text) == 0)
+			return refuse(writing, "the same key twice");
+	}
+	json_put_bool(writing->w, text, true);
+	return OK;
+}
+
 static enum err write_pair(const struct writing *writing, const char *text, bool is_rule)
 {
 	size_t len = strcspn(text, "=");
 
+	if (is_rule && strcmp(text, "token") == 0)
+		return write_token(writing, text);
 	if (is_rule && !is_condition(text, len))
-		return refuse(writing, "a condition is user=NAME, group=NAME or unit=NAME");
+		return refuse(writing, "a condition is user=NAME, group=NAME, unit=NAME or token");
 	if (text[len] != '=' || len == 0)
 		return refuse(writing, "must be KEY=VALUE");
 	if (is_repeated(writing, text, len))

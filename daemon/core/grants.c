@@ -169,7 +169,7 @@ static enum err take_token(struct call *call, struct store_grant *grant)
 	if (!grant->has_uid && !grant->has_gid && grant->unit == NULL)
 		return call_refuse(call, ERR_BAD_VALUE, "a token alone",
 			"a token is never enough by itself: the rule needs a user, a group or a unit, too");
-	call_subject(call, "token=yes");
+	call_subject(call, "token=true");
 	return OK;
 }
 
