@@ -127,8 +127,8 @@ static const struct command commands[] = {
 		.run = tokens_create,
 		.text = "make an access token for a user, which a grant with the condition token asks for, "
 			"and print it once",
-		.example = "(umask 077; coffer token create finance/warehouse-sync airflow-2026 --user etl \\\n"
-			   "      --description 'jobs of the scheduler' > airflow.token)",
+		.example = "coffer token create finance/warehouse-sync airflow-2026 --user etl \\\n"
+			   "      --description 'jobs of the scheduler'",
 	},
 	{
 		.words = "token list",

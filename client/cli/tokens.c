@@ -61,9 +61,8 @@ static enum err print_token(const struct cli *cli, const struct reply *reply, co
 	if (write_out(text, len) && write_out("\n", 1))
 		return OK;
 	return cli_fail(cli, ERR_STORAGE,
-		"the token was made and cannot be written: %s; it is shown once, so revoke it and make "
-		"another",
-		strerrordesc_np(errno));
+		"token %lld was made and cannot be written: %s; it is shown once: revoke it and make another",
+		(long long)reply_integer(reply, NULL, "id"), strerrordesc_np(errno));
 }
 
 enum err tokens_create(struct cli *cli)
