@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Hostile bytes cost their sender an error or the connection, and nobody else anything (P8).
 
-Each check is one row of the catalogue of bad input, by its number; those from 86 on are about rotation.  After each the same
+Each check is one row of the catalogue of bad input, by its number; those from 86 on are about rotation, those from 120 on about tokens.  After each the same
 things must hold: the same daemon runs and answers a bystander on a connection of long standing, counts what it counted
 before, and has not grown.
 """
@@ -1111,6 +1111,89 @@ def _(vault):
         client.must_refuse("env.watch", {"integration": NAME}, "conflict")
         client.must_refuse("env.watch", {"integration": "big/set"}, "conflict")
         client.must_be_open()
+
+
+TOKEN = "coffer_42_gdap16f49vkv5wtwgzjff0za8nxytwgx2fegqb8zn2tds93e3bd0_99cc511f"  # whole, and nobody's
+
+
+def shown(token):
+    return message("session.authenticate", {"token": token})
+
+
+@row(120, "a token that is not whole is bad_value and one that is nobodys is denied")
+def _(vault):
+    for token in (
+        "",
+        TOKEN[:-1],  # cut off
+        TOKEN[:30],
+        TOKEN[:-1] + "e",  # another checksum
+        TOKEN.upper(),
+        TOKEN + "\n",
+        " " + TOKEN,
+        TOKEN.replace("_42_", "_042_"),
+        TOKEN.replace("_42_", "_0_"),
+        TOKEN.replace("_42_", "_-42_"),
+        TOKEN.replace("_42_", "_9007199254740992_"),  # ids that JSON and 64 bits do not hold
+        TOKEN.replace("_42_", "_18446744073709551658_"),
+        TOKEN.replace("_42_", f"_{'9' * 300}_"),
+        "coffer_" * 100,
+    ):
+        refused(vault, shown(token), "bad_value", uid=STRANGER)
+    refused(vault, shown(TOKEN).replace(b"coffer", b"\\u0063offer"), "bad_value", uid=STRANGER)
+    for token in (None, 42, True, [TOKEN], {"token": TOKEN}):
+        refused(vault, shown(token), "bad_request", uid=STRANGER)
+    refused(vault, message("session.authenticate", {}), "bad_request", uid=STRANGER)
+    refused(vault, message("session.authenticate", {"token": TOKEN, "request_id": "0" * 32}), "bad_request")
+    replies = {json.dumps(refused(vault, shown(TOKEN), "denied", uid=uid)) for uid in (STRANGER, ETL, OPERATOR, 0)}
+    equal(len(replies), 1, "kinds of answers")
+
+
+@row(121, "a token with a nul and one of a mebibyte never reach anybody")
+def _(vault):
+    refused(vault, shown(TOKEN).replace(b"_42_", b"_4\x00_"), "bad_json", uid=STRANGER, stays=False)
+    refused(vault, shown(TOKEN).replace(b"_42_", b"_4\\u0000_"), "bad_json", uid=STRANGER)
+    refused(vault, shown(TOKEN).replace(b"_42_", b"_4\xff_"), "bad_json", uid=STRANGER)
+    refused(vault, shown("x" * (1 << 20)), "too_large", uid=STRANGER, stays=False)
+    refused(vault, shown("x" * (1 << 20)), "too_large", uid=OPERATOR, stays=False)
+    refused(vault, shown(TOKEN[:10] + "0" * 100000), "bad_value", uid=OPERATOR)
+
+
+@row(122, "requests about tokens out of form change nothing")
+def _(vault):
+    good = {"integration": NAME, "token_name": "t", "description": "d", "user": str(ETL)}
+    for wrong, word in (
+        ({"token_name": "T"}, "bad_name"),
+        ({"token_name": "a" * 65}, "bad_name"),
+        ({"token_name": ""}, "bad_name"),
+        ({"description": "a\u0007"}, "bad_value"),
+        ({"description": "a" * 4001}, "too_large"),
+        ({"user": "no such user"}, "bad_value"),
+        ({"user": "65534"}, "bad_value"),
+        ({"user": "4294967296"}, "bad_value"),
+        ({"user": 0}, "bad_request"),
+        ({"unit": "etl"}, "bad_value"),
+        ({"unit": "*.service"}, "bad_value"),
+        ({"unit": "a" * 256}, "too_large"),
+        ({"expires_at": "2020-01-01T00:00:00Z"}, "bad_value"),
+        ({"expires_at": "tomorrow"}, "bad_value"),
+        ({"token": TOKEN}, "bad_request"),
+        ({"integration": "finance/none"}, "not_found"),
+    ):
+        refused(vault, message("token.create", {**good, **wrong}), word, uid=0)
+    for field in good:
+        refused(vault, message("token.create", without(good, field)), "bad_request", uid=0)
+    for number in (0, 999, 2**53 - 1):
+        refused(vault, message("token.revoke", {"integration": NAME, "id": number}), "not_found", uid=0)
+    for number in (-1, 10**20):
+        refused(vault, message("token.revoke", {"integration": NAME, "id": number}), "bad_value" if number < 0 else "bad_json", uid=0)
+    for uid in (STRANGER, ETL, OPERATOR):
+        refused(vault, message("token.create", good), "denied", uid=uid)
+        refused(vault, message("token.revoke", {"integration": NAME, "id": 1}), "denied", uid=uid)
+    for token in (False, None, 1, "true", {}):
+        rule = {"integration": NAME, "rule": {"user": str(ETL), "token": token}}
+        refused(vault, message("grant.add", rule), "bad_request", uid=0)
+    refused(vault, message("grant.add", {"integration": NAME, "rule": {"token": True}}), "bad_value", uid=0)
+    equal(vault.call("token.list", {}), {"tokens": []}, "tokens")
 
 
 # ---- beyond single rows ----
