@@ -12,6 +12,7 @@ import os
 import re
 import stat
 import sys
+import time
 import unittest
 
 import manage_base
@@ -88,6 +89,50 @@ def version(number, state="current", **fields):
     }
 
 
+TOKEN = {
+    "id": 3,
+    "integration": "a/b",
+    "name": "nightly",
+    "description": "the old scheduler",
+    "user": "etl",
+    "uid": 1001,
+    "unit": None,
+    "state": "active",
+    "created_at": STAMP,
+    "created_by": "root",
+    "expires_at": None,
+    "last_used_at": None,
+    "revoked_at": None,
+    "revoked_by": None,
+}
+REQUEST = {
+    "id": 5,
+    "method": "grant.add",
+    "integration": "a/b",
+    "subject": "uid=1001",
+    "params": {},
+    "requested_at": "2026-11-20T00:00:00.000Z",
+    "requested_by": "ada",
+    "login": None,
+    "expires_at": STAMP,
+    "state": "approved",
+    "decided_at": STAMP,
+    "decided_by": "grace",
+    "note": "seen",
+}
+CHANGE = {
+    "at": STAMP,
+    "by": "ada",
+    "approved_by": None,
+    "key": None,
+    "version": None,
+    "field": "owner",
+    "old": "Bob",
+    "new": "Ada",
+    "reason": "moved on",
+}
+
+
 class World:
     """A vault with these integrations, as the methods of the protocol show it."""
 
@@ -97,6 +142,7 @@ class World:
         self.versions = versions or [version(2), version(1, "revoked")]
         self.texts = texts or {}
         self.refuse = {}
+        self.history, self.tokens, self.requests, self.holders = [], [], [], []
 
     def grants(self, name):
         return [
@@ -136,6 +182,8 @@ class World:
             }
         if method == "run.list":
             return {"runs": []}
+        if method == "integration.history":
+            return {"name": name, "changes": self.history, "more": False}
         if method == "usage.show":
             return {
                 "integration": name,
@@ -143,7 +191,12 @@ class World:
                 "total": 12,
                 "refused": 3,
             }
-        return {"alert.list": {"alerts": self.alerts}, "holder.list": {"holders": []}}[method]
+        return {
+            "alert.list": {"alerts": self.alerts},
+            "holder.list": {"holders": self.holders},
+            "token.list": {"tokens": self.tokens},
+            "request.list": {"requests": self.requests},
+        }[method]
 
     def answer(self, request, _):
         if request["method"] in self.refuse:
@@ -316,6 +369,33 @@ class Forms(ReportTest):
         self.assertEqual(document["figures"]["rotations_overdue"], 1)
         self.assertEqual(document["figures"]["fetches"], 12)
 
+    def test_tokens_are_counted_and_shown(self):
+        world = World(integration("a/b"))
+        world.tokens = [TOKEN, {**TOKEN, "id": 4, "state": "revoked"}, {**TOKEN, "id": 5, "state": "expired"}]
+        figures = self.document(world)["figures"]
+        self.assertEqual(figures["tokens"], 1)
+        page = self.page(world)[1]
+        for word in ("nightly", "the old scheduler"):
+            self.assertIn(word, page.text)
+
+    def test_an_alert_that_somebody_has_seen_is_shown_as_such_and_not_counted(self):
+        alert = {
+            "kind": "unused",
+            "severity": "notice",
+            "integration": "a/b",
+            "key": None,
+            "since": None,
+            "text": "unused",
+        }
+        seen = {**alert, "acked": {"by": "grace", "until": STAMP, "note": "in June"}}
+        world = World(integration("a/b"), alerts=[{**alert, "acked": None}, seen])
+        self.assertEqual(self.document(world)["figures"]["notice"], 1)
+        self.assertIn("Seen by grace, quiet until 2026-11-22: in June", self.page(world)[1].text)
+
+    @staticmethod
+    def now():
+        return time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime())
+
     def test_never_and_retired_are_not_due(self):
         world = World(
             integration("a/b", rotate_after="never", review_after="never"), integration("a/c", state="retired")
@@ -394,13 +474,19 @@ class HostileTexts(ReportTest):
             "since": STAMP,
             "text": HOSTILE,
             "advice": HOSTILE,
+            "acked": {"by": HOSTILE, "until": STAMP, "note": HOSTILE},
         }
-        return World(
+        world = World(
             record,
             versions=[version(1, note=HOSTILE, issuer_ref=HOSTILE, created_by=HOSTILE, state=HOSTILE)],
             alerts=[alert, {**alert, "severity": "critical"}],
             texts={"description": HOSTILE, "created_by": HOSTILE},
         )
+        world.tokens = [dict.fromkeys(TOKEN, HOSTILE)]
+        world.requests = [dict.fromkeys(REQUEST, HOSTILE)]
+        world.history = [dict.fromkeys(CHANGE, HOSTILE)]
+        world.holders = [dict.fromkeys(("key", "version", "holder", "pid", "user", "exe", "unit", "since"), HOSTILE)]
+        return world
 
     def check_page(self, text):
         page = Page(text)

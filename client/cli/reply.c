@@ -103,6 +103,15 @@ void reply_text(
 		out[0] = '\0';
 }
 
+int64_t reply_time(const struct reply *reply, const struct json_token *object, const char *path)
+{
+	char text[40] = "";
+	int64_t time_ms = 0;
+
+	reply_text(reply, object, path, text, sizeof(text));
+	return text_time(text, strlen(text), &time_ms) ? time_ms : 0;
+}
+
 const struct json_token *reply_array(
 	const struct reply *reply, const struct json_token *object, const char *path)
 {

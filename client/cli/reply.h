@@ -37,6 +37,8 @@ const struct json_token *reply_at(
 bool reply_is(const struct reply *reply, const struct json_token *object, const char *path, const char *text);
 bool reply_flag(const struct reply *reply, const struct json_token *object, const char *path);
 int64_t reply_integer(const struct reply *reply, const struct json_token *object, const char *path);
+int64_t reply_time(const struct reply *reply, const struct json_token *object,
+	const char *path); /* milliseconds since the epoch; 0 for what is no time */
 void reply_text(const struct reply *reply, const struct json_token *object, const char *path, char *out,
 	size_t cap); /* "" also for what does not fit */
 const struct json_token *reply_array(

@@ -153,6 +153,58 @@ static void put_history(struct page *page, const struct report_entry *entry)
 			history->count);
 }
 
+static void put_runs(struct page *page, const struct report_entry *entry)
+{
+	static const char *const ends[] = {"ok", "failed", "running", "unknown"};
+	const struct reply *doc = &page->report->doc;
+	const struct json_token *runs = reply_at(doc, entry->whole, "runs");
+
+	if (runs == NULL || runs->type != JSON_OBJECT)
+		return;
+	page_format(page, "<p>Runs in the period: %s%lld", reply_flag(doc, runs, "more") ? "at least " : "",
+		(long long)reply_integer(doc, runs, "started"));
+	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
+		page_format(page, ", %lld %s", (long long)reply_integer(doc, runs, ends[i]), ends[i]);
+	page_put(page, ".</p>\n");
+}
+
+static void put_holder(struct page *page, const struct json_token *holder)
+{
+	page_put(page, "<tr><th scope=\"row\">");
+	page_member(page, holder, "key");
+	page_put(page, "</th>");
+	page_cell(page, holder, "version");
+	page_cell(page, holder, "holder");
+	page_cell(page, holder, "pid");
+	page_cell(page, holder, "user");
+	page_cell(page, holder, "exe");
+	page_cell(page, holder, "unit");
+	page_put(page, "<td>");
+	page_minute(page, report_time(page->report, holder, "since"));
+	page_put(page, "</td></tr>\n");
+}
+
+static void put_holders(struct page *page, const struct report_entry *entry)
+{
+	const struct json_token *holders = reply_array(&page->report->doc, entry->whole, "holders");
+
+	if (holders == NULL || holders->count == 0)
+		return;
+	page_put(page,
+		"<div class=\"box\" tabindex=\"0\" role=\"region\" "
+		"aria-label=\"Holders\"><table><caption>Who may "
+		"hold a version now</caption><thead><tr><th scope=\"col\">Key</th><th "
+		"scope=\"col\">Version</th>"
+		"<th scope=\"col\">Holder</th><th scope=\"col\">Process</th><th scope=\"col\">User</th>"
+		"<th scope=\"col\">Program</th><th scope=\"col\">Unit</th><th "
+		"scope=\"col\">Since</th></tr></thead>\n"
+		"<tbody>\n");
+	for (struct report_walk walk = report_walk(page->report, entry->whole, "holders");
+		report_step(&walk);)
+		put_holder(page, walk.at);
+	page_put(page, "</tbody></table></div>\n");
+}
+
 static void put_card(struct page *page, const struct report_entry *entry)
 {
 	const struct report *report = page->report;
@@ -173,6 +225,8 @@ static void put_card(struct page *page, const struct report_entry *entry)
 	page_put(page, "</span></summary>\n");
 	put_fields(page, entry);
 	put_secrets(page, entry);
+	put_runs(page, entry);
+	put_holders(page, entry);
 	put_history(page, entry);
 	page_put(page, "</details>\n");
 }

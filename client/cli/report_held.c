@@ -40,15 +40,6 @@ static void clear_spans(struct spans *spans)
 
 #define SPANS_AUTO __attribute__((cleanup(clear_spans))) struct spans
 
-static int64_t time_of(const struct reply *reply, const struct json_token *object, const char *path)
-{
-	char text[40] = "";
-	int64_t time_ms = 0;
-
-	reply_text(reply, object, path, text, sizeof(text));
-	return text_time(text, strlen(text), &time_ms) ? time_ms : 0;
-}
-
 static void add_span(struct spans *spans, const struct span *span)
 {
 	if (spans->count == spans->cap) {
@@ -67,7 +58,7 @@ static void add_span(struct spans *spans, const struct span *span)
 /* The end of a run that is over; one that nobody knows the end of is taken as held. */
 static int64_t end_of(const struct reply *reply, const struct json_token *run)
 {
-	int64_t ended_ms = time_of(reply, run, "ended_at");
+	int64_t ended_ms = reply_time(reply, run, "ended_at");
 
 	return reply_is(reply, run, "state", "running") || reply_is(reply, run, "state", "unknown") ||
 			       ended_ms == 0
@@ -82,7 +73,7 @@ static void add_run(struct spans *spans, const struct reply *reply, const struct
 	for (const struct json_token *t = json_first(&reply->doc, versions); t != NULL;
 		t = json_next(&reply->doc, versions, t)) {
 		struct span span = {.version = reply_integer(reply, t, "version"),
-			.from_ms = time_of(reply, run, "at"),
+			.from_ms = reply_time(reply, run, "at"),
 			.until_ms = end_of(reply, run),
 			.runs = 1};
 
@@ -189,7 +180,7 @@ enum err report_held_write(struct json_writer *w, const struct reply *runs, int6
 
 	for (const struct json_token *t = json_first(&runs->doc, array); t != NULL;
 		t = json_next(&runs->doc, array, t)) {
-		if (time_of(runs, t, "at") >= since_ms)
+		if (reply_time(runs, t, "at") >= since_ms)
 			count_run(&tally, runs, t);
 		/* A run of state again is one with the run that its process had before. */
 		if (!reply_is(runs, t, "state", "again") && end_of(runs, t) >= since_ms)

@@ -3,10 +3,10 @@
  * files, and read back through the gate.  Every form shows this and nothing else.
  *
  *   {"report":"coffer-report/1","generated_at":…,"figures":{…},"vaults":[{"host","vault","version","generated_at","since",
- *    "days","audit":{"seq","hash","seq_after"},"integrations":[…],"requests":[…],"alerts":[…]}]}
+ *    "days","audit":{"seq","hash"},"integrations":[…],"alerts":[…],"audit_after":{…}}]}
  *
- * An entry of integrations[] has the protocol's own objects (integration, grants, secrets with versions, tokens, history,
- * usage, holders), and what is worked out from them: review_at, rotate_at of each secret, runs, held.
+ * An entry of integrations[] has the protocol's own objects (integration, grants, secrets with versions, usage, holders,
+ * history, tokens, requests), and what is worked out from them: review_at, rotate_at of each secret, runs, held.
  */
 #ifndef COFFER_CLI_REPORT_MODEL_H
 #define COFFER_CLI_REPORT_MODEL_H
@@ -75,6 +75,9 @@ bool report_step(struct report_walk *walk);
 
 /* A time in milliseconds; 0 when there is none. */
 int64_t report_time(const struct report *report, const struct json_token *object, const char *path);
+
+/* True when somebody has said to have seen this alert. */
+bool report_is_acked(const struct report *report, const struct json_token *alert);
 
 /* The entry of this vault with this integration's name, or NULL. */
 const struct report_entry *report_find(

@@ -39,6 +39,17 @@ void report_figures(struct page *page)
 	page_end_section(page);
 }
 
+static void put_acked(struct page *page, const struct json_token *alert)
+{
+	page_put(page, "<br><small>Seen by ");
+	page_member(page, alert, "acked.by");
+	page_put(page, ", quiet until ");
+	page_day(page, report_time(page->report, alert, "acked.until"));
+	page_put(page, ": ");
+	page_member(page, alert, "acked.note");
+	page_put(page, "</small>");
+}
+
 static void put_alert(struct page *page, const struct json_token *vault, const struct json_token *alert)
 {
 	const struct reply *doc = &page->report->doc;
@@ -53,6 +64,8 @@ static void put_alert(struct page *page, const struct json_token *vault, const s
 	page_member(page, alert, "severity");
 	page_put(page, "</b></td><td>");
 	page_member(page, alert, "text");
+	if (report_is_acked(page->report, alert))
+		put_acked(page, alert);
 	page_put(page, "</td><th scope=\"row\">");
 	page_link(page, report_find(page->report, vault, name), name);
 	page_put(page, "</th>");
@@ -64,25 +77,37 @@ static void put_alert(struct page *page, const struct json_token *vault, const s
 	page_put(page, "</code></td></tr>\n");
 }
 
-void report_attention(struct page *page)
+static bool has_alerts(const struct report *report)
 {
-	const int64_t *figures = page->report->figures;
+	for (struct report_walk vaults = report_walk(report, NULL, "vaults"); report_step(&vaults);) {
+		const struct json_token *alerts = reply_array(&report->doc, vaults.at, "alerts");
 
-	page_section(page, "attention", "What needs a look");
-	if (figures[FIGURE_CRITICAL] + figures[FIGURE_WARNING] + figures[FIGURE_NOTICE] == 0)
-		page_put(page, "<p>Nothing: there are no alerts.</p>\n");
-	else
-		page_table(page, "alerts", "Alerts, most urgent first",
-			"<th scope=\"col\">Severity</th><th scope=\"col\">What</th>"
-			"<th scope=\"col\">Integration</th><th scope=\"col\">Key</th><th "
-			"scope=\"col\">Since</th>"
-			"<th scope=\"col\">Command that helps</th>");
+		if (alerts != NULL && alerts->count > 0)
+			return true;
+	}
+	return false;
+}
+
+static void put_alerts(struct page *page)
+{
+	page_table(page, "alerts", "Alerts, most urgent first",
+		"<th scope=\"col\">Severity</th><th scope=\"col\">What</th>"
+		"<th scope=\"col\">Integration</th><th scope=\"col\">Key</th><th scope=\"col\">Since</th>"
+		"<th scope=\"col\">Command that helps</th>");
 	for (struct report_walk vaults = report_walk(page->report, NULL, "vaults"); report_step(&vaults);)
 		for (struct report_walk walk = report_walk(page->report, vaults.at, "alerts");
 			report_step(&walk);)
 			put_alert(page, vaults.at, walk.at);
-	if (figures[FIGURE_CRITICAL] + figures[FIGURE_WARNING] + figures[FIGURE_NOTICE] > 0)
-		page_end_table(page);
+	page_end_table(page);
+}
+
+void report_attention(struct page *page)
+{
+	page_section(page, "attention", "What needs a look");
+	if (has_alerts(page->report))
+		put_alerts(page);
+	else
+		page_put(page, "<p>Nothing: there are no alerts.</p>\n");
 	page_end_section(page);
 }
 

@@ -87,8 +87,8 @@ static void put_strip(struct page *page, const struct report_entry *entry, const
 	struct scale scale = svg_scale(page->report, entry->vault, STRIP_WIDTH);
 
 	svg_begin(page, &scale, STRIP_HEIGHT);
-	page_format(page, "<title>%lld fetches on %lld days</title>", (long long)use->fetches,
-		(long long)use->days);
+	page_format(page, "<title>%lld fetches on %lld of %lld days</title>", (long long)use->fetches,
+		(long long)use->days, (long long)((scale.until_ms - scale.from_ms) / REPORT_DAY_MS));
 	page_format(page, "<path class=\"base\" d=\"M0 %d.5H%d\"/>", STRIP_HEIGHT - 1, scale.width);
 	for (struct report_walk walk = report_walk(page->report, entry->whole, "usage"); report_step(&walk);)
 		put_bar(page, &scale, walk.at);

@@ -82,6 +82,10 @@ def begin_quarter(vault):
         put(vault, name, "PGPASSWORD", "--note", "-2+3", "--issuer", EVIL, "--description", EVIL)
         vault.must_coffer("grant", "add", name, f"user={ETL}")
     put(vault, SYNC, "API_TOKEN")
+    for name in ("nightly", "gone"):
+        token = {"integration": SYNC, "token_name": name, "description": EVIL, "user": str(ETL)}
+        VALUES.append(vault.call("token.create", token)["token"])
+    vault.call("token.revoke", {"integration": SYNC, "id": 2})
     vault.must_coffer("grant", "add", SYNC, f"user={ETL}", "unit=etl.service")
 
 
@@ -124,7 +128,7 @@ def make_reports(vault):
     for form in ("json", "csv", "html"):
         report(vault, f"report.{form}", "--format", form)
     report(vault, "again.html", "--merge", world["report.json"])
-    world["audit"] = [json.loads(line) for line in vault.must_coffer("audit", "export", uid=AUDITOR).splitlines()]
+    world["audit"] = recount.records_of(vault.must_coffer("audit", "export", uid=AUDITOR).splitlines())
 
 
 def text(name):
