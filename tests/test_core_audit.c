@@ -367,7 +367,7 @@ START_TEST(a_list_begins_at_the_cut_and_tells_it)
 	ck_assert_int_eq((int)cJSON_GetNumberValue(cJSON_GetObjectItem(cut, "seq")), 4);
 	ck_assert_str_eq(cJSON_GetStringValue(cJSON_GetObjectItem(cut, "hash")),
 		cJSON_GetStringValue(cJSON_GetObjectItem(first, "previous")));
-	ck_assert_str_eq(core_result_text(&world, "host"), "test host");
+	ck_assert_str_eq(core_result_text(&world, "host"), "test-host");
 	end();
 }
 END_TEST

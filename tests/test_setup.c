@@ -819,6 +819,43 @@ START_TEST(check_finds_each_kind_of_damage)
 }
 END_TEST
 
+/* P7: what was archived is gone, and nothing else may be. */
+START_TEST(check_begins_at_the_cut_and_finds_damage_behind_it)
+{
+	static const char *const damages[] = {
+		"UPDATE state SET audit_cut_seq = 2",
+		"UPDATE state SET audit_cut_seq = 0, audit_cut_hash = zeroblob(32)",
+		"UPDATE state SET audit_cut_hash = flip(audit_cut_hash, 0)",
+		"DELETE FROM audit WHERE seq = 4",
+		"UPDATE audit SET uid = uid + 1 WHERE seq = 4",
+		"UPDATE state SET audit_bytes = audit_bytes + 1",
+	};
+	static char whole[1 << 20];
+	char text[512] = "";
+
+	start_with_vault();
+	fill_vault();
+	damage("UPDATE state SET audit_cut_seq = 3, audit_cut_hash = (SELECT hash FROM audit WHERE seq = 3), "
+	       "audit_bytes = audit_bytes - (SELECT sum(128 + length(kind) + length(outcome) + length(unit) "
+	       "+ length(integration) + length(key) + length(run) + length(subject) + length(detail)) "
+	       "FROM audit WHERE seq <= 3);"
+	       "DELETE FROM audit WHERE seq <= 3");
+	ck_assert_int_eq(run(setup_check, ""), EXIT_OK);
+	read_file("out", text, sizeof(text));
+	ck_assert_ptr_nonnull(strstr(text, "4 audit records behind the 3 that were archived; "));
+
+	size_t len = read_file("state/coffer.db", whole, sizeof(whole));
+
+	for (size_t i = 0; i < sizeof(damages) / sizeof(damages[0]); i++) {
+		damage(damages[i]);
+		ck_assert_msg(run(setup_check, "") == EXIT_STORAGE, "%s", damages[i]);
+		ck_assert_int_eq(truncate(in_dir("state/coffer.db"), 0), 0);
+		write_file("state/coffer.db", whole, len, 0600);
+	}
+	end();
+}
+END_TEST
+
 START_TEST(check_says_what_it_has_read)
 {
 	char text[512] = "";
@@ -979,7 +1016,8 @@ UNIT_MAIN("setup", init_leaves_a_vault_that_exists_as_it_is, init_leaves_any_fil
 	open_refuses_a_root_key_that_others_may_read_or_change, open_refuses_a_root_key_of_another_user,
 	open_refuses_what_is_no_root_key, open_without_its_credential_names_the_setting,
 	open_refuses_a_vault_that_others_may_reach, open_tells_a_damaged_keyring_from_a_wrong_key,
-	open_refuses_a_vault_that_is_open, check_finds_each_kind_of_damage, check_says_what_it_has_read,
+	open_refuses_a_vault_that_is_open, check_finds_each_kind_of_damage,
+	check_begins_at_the_cut_and_finds_damage_behind_it, check_says_what_it_has_read,
 	check_needs_the_root_key, recover_refuses_what_is_no_recovery_key,
 	recover_refuses_the_recovery_key_of_another_vault, recover_leaves_a_root_key_that_exists_as_it_is,
 	recover_makes_the_same_root_key_anew, names_that_do_not_exist_here_give_no_role,

@@ -70,7 +70,7 @@ enum err core_new(const struct core_options *options, struct core **out)
 	core->rules = options->rules;
 	core->roles = options->roles;
 	core->sealed_reason = options->sealed_reason;
-	core->host = options->host != NULL ? options->host : "-";
+	checkpoint_set_host(core->host, options->host != NULL ? options->host : "");
 	core->started_ms = clock_wall_ms();
 	core->state_dir = options->state_dir;
 

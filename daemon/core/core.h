@@ -26,7 +26,7 @@ struct core_options {
 	const char *sealed_reason; /* a constant: why the vault serves nothing; NULL when it serves */
 	bool may_swap;
 	const char *archive_dir; /* not owned; where audit records go that leave the store; NULL: nowhere */
-	const char *host; /* not owned; this host's name, for checkpoints and exports; NULL: none */
+	const char *host; /* this host's name, for checkpoints and exports; NULL: none */
 	const char *
 		state_dir; /* not owned; where the store is, for how full its filesystem is; NULL: not known */
 	const char *backup_dir; /* not owned; where files may hold what was revoked; NULL: nowhere */

@@ -5,6 +5,7 @@
 #define COFFER_CORE_HANDLER_H
 
 #include "chain.h"
+#include "checkpoint.h"
 #include "core.h"
 #include "rates.h"
 #include "turn.h"
@@ -39,7 +40,7 @@ struct core {
 	const char *sealed_reason;
 	const char *backup_dir;
 	const char *archive_dir;
-	const char *host;
+	char host[CHECKPOINT_HOST_BYTES]; /* this host's name, fit for any text */
 	struct store_state state; /* vault_id and the like, as read at start */
 	struct chain chain;
 	struct arena arena; /* plaintext of the request at hand */
