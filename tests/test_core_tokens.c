@@ -115,6 +115,34 @@ START_TEST(token_create_refuses_what_is_no_token)
 }
 END_TEST
 
+static void on_durable(void *arg, enum err err)
+{
+	*(enum err *)arg = err;
+}
+
+/* P2: grants that are locked stay so; a token would be a way around. */
+START_TEST(token_create_refuses_where_grants_are_locked)
+{
+	struct store_integration locked = {.id = {9},
+		.name = "locked",
+		.state = "active",
+		.is_grants_locked = true,
+		.dek_generation = 1,
+		.dek = {(const unsigned char *)"key", 3}};
+	enum err err = ERR_TIMEOUT;
+
+	start();
+	ck_ok(store_begin(world.core->store));
+	ck_ok(store_integration_insert(world.core->store, &locked));
+	store_commit(world.core->store, on_durable, &err);
+	ck_ok(err);
+	core_ask_refused("conflict", &world, UID_ADMIN, "token.create",
+		"{\"integration\":\"locked\",\"token_name\":\"t\",\"description\":\"d\",\"user\":\"0\"}");
+	ck_assert_ptr_nonnull(strstr(core_message(&world), "locked for good"));
+	core_world_end(&world);
+}
+END_TEST
+
 START_TEST(token_create_refuses_a_name_twice_and_more_than_32)
 {
 	char name[16] = "";
@@ -603,7 +631,7 @@ START_TEST(grant_list_shows_that_a_token_is_asked_for)
 }
 END_TEST
 
-UNIT_MAIN("core_tokens", token_create_refuses_what_is_no_token,
+UNIT_MAIN("core_tokens", token_create_refuses_what_is_no_token, token_create_refuses_where_grants_are_locked,
 	token_create_refuses_a_name_twice_and_more_than_32,
 	a_rule_of_a_token_alone_is_refused_and_says_what_is_missing, every_wrong_token_is_refused_alike,
 	a_text_that_is_no_whole_token_is_refused_by_name, a_token_gives_nothing_by_itself_or_elsewhere,

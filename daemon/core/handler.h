@@ -217,6 +217,7 @@ struct integration {
 	int64_t expires_ms; /* 0: never */
 	int64_t rate_limit; /* fetches a minute; 0: the configured default */
 	char test[TEST_COMMAND_BYTES]; /* its own test command, or "" */
+	bool is_grants_locked;
 };
 
 /* By name; sets record.integration.  ERR_NOT_FOUND is the caller's to word. */

@@ -41,6 +41,7 @@ static enum err on_found(void *arg, const struct store_integration *integration)
 	out->dek_generation = integration->dek_generation;
 	memcpy(out->dek, integration->dek.bytes, integration->dek.len);
 	out->dek_len = integration->dek.len;
+	out->is_grants_locked = integration->is_grants_locked;
 	out->expires_ms = stored_time(integration->text[FIELD_EXPIRES_AT - INTEGRATION_TEXT_FIRST]);
 	snprintf(out->test, sizeof(out->test), "%s", stored_text(integration, FIELD_TEST));
 	out->rate_limit = stored_count(integration->text[FIELD_RATE_LIMIT - INTEGRATION_TEXT_FIRST]);

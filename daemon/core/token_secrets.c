@@ -117,13 +117,28 @@ static enum err check_new(struct call *call, const struct store_token *token)
 	return err;
 }
 
+/*
+ * A token is shown to whoever makes it, so a second person could only approve it blindly.  Where grants are locked for
+ * good there is therefore no new one (P2): who needs it adds a grant, which destroys the values, or makes another
+ * integration.
+ */
+static enum err check_open(struct call *call, const struct integration *integration)
+{
+	if (strcmp(integration->state, "retired") == 0)
+		return call_refuse(call, ERR_RETIRED, "the integration is retired", NULL);
+	if (integration->is_grants_locked)
+		return call_refuse(call, ERR_CONFLICT, "its grants are locked",
+			"its grants are locked for good, and a new token would be a new way to its values");
+	return OK;
+}
+
 static enum err take_token(struct call *call, struct store_token *token)
 {
 	struct integration integration = {0};
 	enum err err = integration_find(call, FIELD_INTEGRATION, &integration);
 
-	if (err == OK && strcmp(integration.state, "retired") == 0)
-		err = call_refuse(call, ERR_RETIRED, "the integration is retired", NULL);
+	if (err == OK)
+		err = check_open(call, &integration);
 	if (err != OK)
 		return err;
 	memcpy(token->integration_id, integration.id, sizeof(token->integration_id));
