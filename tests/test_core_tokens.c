@@ -342,6 +342,28 @@ START_TEST(a_token_whose_record_fails_is_not_held)
 }
 END_TEST
 
+/* P8: each one that is accepted has a record. */
+START_TEST(a_token_is_not_shown_for_ever_in_a_minute)
+{
+	start();
+	world.limits.fetches_per_minute = 3;
+
+	const char *token = make("app", "t", UID_APP, "");
+
+	connect_as(UID_APP);
+	for (int i = 0; i < 3; i++)
+		ck_word("ok", show(token));
+	ck_word("rate_limited", show(token));
+	for (int i = 0; i < 3; i++)
+		ck_word("ok", fetch()); /* counted apart */
+	ck_word("rate_limited", fetch());
+	core_clock_ms += 60000;
+	ck_word("ok", show(token));
+	hang_up();
+	core_world_end(&world);
+}
+END_TEST
+
 /* ---- revoked at once ---- */
 
 START_TEST(revoke_ends_what_an_open_connection_may)
@@ -636,10 +658,10 @@ UNIT_MAIN("core_tokens", token_create_refuses_what_is_no_token, token_create_ref
 	a_rule_of_a_token_alone_is_refused_and_says_what_is_missing, every_wrong_token_is_refused_alike,
 	a_text_that_is_no_whole_token_is_refused_by_name, a_token_gives_nothing_by_itself_or_elsewhere,
 	another_connection_of_the_same_user_holds_nothing, a_refused_token_leaves_what_the_connection_held,
-	a_token_whose_record_fails_is_not_held, revoke_ends_what_an_open_connection_may,
-	expiry_ends_what_an_open_connection_may, revoke_ends_a_watcher_that_depended_on_it,
-	a_token_is_shown_once_and_kept_nowhere, requests_with_a_token_are_scrubbed,
-	two_tokens_change_over_without_a_pause,
+	a_token_whose_record_fails_is_not_held, a_token_is_not_shown_for_ever_in_a_minute,
+	revoke_ends_what_an_open_connection_may, expiry_ends_what_an_open_connection_may,
+	revoke_ends_a_watcher_that_depended_on_it, a_token_is_shown_once_and_kept_nowhere,
+	requests_with_a_token_are_scrubbed, two_tokens_change_over_without_a_pause,
 	use_is_recorded_with_the_token_s_number_and_moves_its_last_use,
 	whoami_and_a_fetch_without_a_name_know_the_token, tokens_and_their_revocation_survive_a_restart,
 	grant_list_shows_that_a_token_is_asked_for)

@@ -288,6 +288,25 @@ static enum err read_shown(struct call *call, uint64_t *id_out, unsigned char *s
 	return token_read(json_raw(&call->request->doc, field), field->len, id_out, secret);
 }
 
+/* Each has a record, so nobody may do it for ever: as often as the integration may be fetched, in a window of its own. */
+static enum err check_rate(struct call *call)
+{
+	const char *name = call_copy(call, call->record.integration);
+	struct integration integration = {0};
+	enum err err = name != NULL ? integration_load(call, name, &integration) : ERR_INTERNAL;
+	int64_t per_minute =
+		integration.rate_limit > 0 ? integration.rate_limit : call->core->limits->fetches_per_minute;
+
+	if (err != OK)
+		return err;
+	for (size_t i = 0; i < sizeof(integration.id); i++)
+		integration.id[i] ^= UINT8_MAX; /* its fetches are counted under the id itself */
+	if (!rates_count(call->core->rates, integration.id, per_minute, call->now_ms, &call->retry_after_ms))
+		return call_refuse(call, ERR_RATE_LIMITED, "rate limit of the integration's tokens",
+			"the integration's tokens were shown too often in a minute");
+	return OK;
+}
+
 static void write_shown(struct call *call, const struct store_token *token)
 {
 	struct json_writer *w = &call->w;
@@ -320,7 +339,9 @@ enum err handle_session_authenticate(struct call *call)
 
 	if (fault != NULL)
 		return call_refuse(call, ERR_DENIED, fault, NULL); /* P2: the same for all of them */
-	err = store_token_used(call->core->store, id, call->now_ms);
+	err = check_rate(call);
+	if (err == OK)
+		err = store_token_used(call->core->store, id, call->now_ms);
 	if (err != OK)
 		return err;
 	call_subject(call, "name=%s", showing->token.name);
