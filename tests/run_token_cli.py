@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""`coffer run` with an access token, against a daemon that answers by script.   usage: run_token_cli.py COFFER"""
+"""`coffer run` with an access token (P1: read, shown, and nowhere else), against a daemon that answers by script.   usage: run_token_cli.py COFFER"""
 
 import os
 import signal

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""`coffer token` against a daemon that answers by script.   usage: token_cli.py COFFER_MANAGE"""
+"""`coffer token` (P1: on standard output alone) against a daemon that answers by script.   usage: token_cli.py COFFER_MANAGE"""
 
 import json
 import os

@@ -148,7 +148,7 @@ COFFER_API int coffer_error_data(const coffer *vault, const char **json_out, siz
  * wiping the caller's copy is the caller's.  After an error the handle has no token and no connection.  A subscription ends.
  * Needs: nothing.  A child made by fork(2) has no token: it shows it again, from its own source.
  * Errors: COFFER_BAD_VALUE (not a whole token; nothing was sent), COFFER_DENIED (no such token, revoked, expired, or another
- * user's or unit's: the daemon does not tell which), COFFER_SEALED, COFFER_STORAGE, COFFER_STORAGE_FULL, COFFER_USAGE, and
+ * user's or unit's: the daemon does not tell which), COFFER_RATE_LIMITED, COFFER_SEALED, COFFER_STORAGE, COFFER_STORAGE_FULL, COFFER_USAGE, and
  * those of the connection.  When the token has been revoked since, any later call that has to connect gets COFFER_DENIED.
  * Blocks for at most the handle's timeout.
  */
