@@ -65,7 +65,8 @@ class TokenRefusedTest(RunCase):
                 (TOKEN, 0o602, "others may read"),
                 (TOKEN, 0o644, "others may read"),
                 ("", 0o600, "it is empty"),
-                ("\n", 0o600, "not whole"),
+                ("\n", 0o600, "it is empty"),
+                ("\n\n", 0o600, "not whole"),
                 (TOKEN[:-1], 0o600, "not whole"),
                 (TOKEN + "\n\n", 0o600, "not whole"),
                 (TOKEN + "\r\n", 0o600, "not whole"),
@@ -115,7 +116,7 @@ class TokenRefusedTest(RunCase):
             ):
                 with self.subTest(value=value):
                     self.refused(run(daemon, "run", "--token-fd", value, "--", "true"), 125, "--token-fd: ", word)
-            for text, word in (("", "it is empty"), (TOKEN[1:], "not whole"), ("x" * 5000, "too long")):
+            for text, word in (("", "it is empty"), ("\n", "it is empty"), (TOKEN[1:], "not whole"), ("x" * 5000, "too long")):
                 for way in ([], ["--record"], ["--on-change", "restart"], ["--mask"], VERDICT):
                     with self.subTest(text=text[:10], way=way):
                         fd = pipe_with(text)

@@ -77,15 +77,16 @@ static int read_all(struct run_token *token, const char *source, int fd)
 	} while ((got > 0 && token->len <= TOKEN_FILE_MAX) || (got < 0 && errno == EINTR));
 
 	int error = errno;
+	bool is_too_long = token->len > TOKEN_FILE_MAX;
 
-	if (got >= 0 && token->len > 0 && token->len <= TOKEN_FILE_MAX) {
+	if (token->len > 0)
 		token->len -= token->memory.bytes[token->len - 1] == '\n';
+	if (got >= 0 && token->len > 0 && !is_too_long)
 		return COFFER_OK;
-	}
 	if (got < 0)
 		(void)refuse(source, strerrordesc_np(error));
 	else
-		(void)refuse(source, token->len == 0 ? "it is empty" : "it is too long for a token");
+		(void)refuse(source, is_too_long ? "it is too long for a token" : "it is empty");
 	clear_text(token);
 	return COFFER_CONFIG;
 }
