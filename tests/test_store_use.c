@@ -161,7 +161,7 @@ START_TEST(a_damaged_day_is_never_shown)
 	start();
 	spoil("INSERT INTO refused_day VALUES (x'01000000000000000000000000000000', 1, 'a' || char(0), 1, 1, "
 	      "1)");
-	ck_err(store_refused_each(world.store, 0, NULL, NULL), ERR_STORAGE);
+	ck_err(store_refused_recent(world.store, 0, 0, NULL, NULL), ERR_STORAGE);
 	ck_assert_uint_eq(seen.count, 0);
 	world_end(&world);
 }
@@ -205,7 +205,7 @@ static const char *refused(int64_t first_day)
 	static struct seen seen;
 
 	seen = (struct seen){0};
-	ck_ok(store_refused_each(world.store, first_day, on_refused, &seen));
+	ck_ok(store_refused_recent(world.store, first_day, first_day, on_refused, &seen));
 	return seen.text;
 }
 
@@ -235,8 +235,12 @@ START_TEST(refusals_are_counted_by_day_word_and_user)
 	ck_ok(store_refused_bump(world.store, "billing", "denied", 7, 4));
 	ck_ok(world_commit(world.store));
 	ck_assert_str_eq(
-		refused(0), "1:1:expired:7*1@86400000 1:0:denied:7*3@9 1:0:denied:8*1@6 2:0:denied:7*1@4 ");
+		refused(0), "1:0:denied:7*3@9 1:0:denied:8*1@6 1:1:expired:7*1@86400000 2:0:denied:7*1@4 ");
 	ck_assert_str_eq(refused(1), "1:1:expired:7*1@86400000 ");
+	seen = (struct seen){0};
+	ck_ok(store_refused_recent(world.store, 0, 1, on_refused, &seen)); /* billing has none since */
+	ck_assert_str_eq(seen.text, "1:0:denied:7*3@9 1:0:denied:8*1@6 1:1:expired:7*1@86400000 ");
+	seen = (struct seen){0};
 	ck_ok(store_refused_days(world.store, id_1, 0, on_day, &seen));
 	ck_assert_str_eq(seen.text, "0*4@9 1*1@0 ");
 	world_end(&world);
@@ -265,7 +269,7 @@ START_TEST(many_users_of_a_day_share_a_row)
 	ck_ok(store_refused_bump(world.store, "crm", "expired", 1, 5)); /* has none */
 	ck_ok(store_refused_bump(world.store, "crm", "denied", 1001, DAY)); /* a new day */
 	ck_ok(world_commit(world.store));
-	ck_ok(store_refused_each(world.store, 0, count_refused, &seen));
+	ck_ok(store_refused_recent(world.store, 0, 0, count_refused, &seen));
 	ck_assert_str_eq(seen.text, "denied*936 expired*1 ");
 	/* see counts the two rows of the others once more */
 	ck_assert_uint_eq(seen.count, REFUSED_ROWS_A_DAY + 2 + 1 + 2);
@@ -348,7 +352,7 @@ START_TEST(old_days_go_but_the_last_use_is_remembered)
 	ck_ok(store_days_expire(world.store, 2, 100));
 	ck_ok(world_commit(world.store));
 	ck_assert_str_eq(days(0), "2*1@0 3*1@0 4*1@0 ");
-	ck_assert_str_eq(refused(3), "1:4:denied:7*1@345600000 1:3:denied:7*1@259200000 ");
+	ck_assert_str_eq(refused(3), "1:3:denied:7*1@259200000 1:4:denied:7*1@345600000 ");
 	ck_ok(store_begin(world.store));
 	ck_ok(store_days_expire(world.store, 100, 100));
 	ck_ok(world_commit(world.store));

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <grp.h>
 #include <pwd.h>
+#include <shadow.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,15 +35,21 @@ int64_t clock_monotonic_ms(void)
 	return now_ms;
 }
 
+static char shell[64] = "/bin/bash";
+static int user_error; /* the name service is away */
+
 static int answer_user(bool is_known, struct passwd *entry, char *buffer, size_t len, struct passwd **result)
 {
 	questions++;
 	*result = NULL;
+	if (user_error != 0)
+		return user_error;
 	if (!is_known)
 		return 0;
 	if (len < room_needed || len <= strlen(user_name))
 		return ERANGE;
-	*entry = (struct passwd){.pw_name = strcpy(buffer, user_name), .pw_uid = 4242, .pw_gid = 4200};
+	*entry = (struct passwd){
+		.pw_name = strcpy(buffer, user_name), .pw_uid = 4242, .pw_gid = 4200, .pw_shell = shell};
 	*result = entry;
 	return 0;
 }
@@ -57,6 +64,23 @@ int getpwuid_r(uid_t uid, struct passwd *restrict entry, char *restrict buffer, 
 	struct passwd **restrict result)
 {
 	return answer_user(user_name != NULL && uid == 4242, entry, buffer, len, result);
+}
+
+/* What /etc/shadow says. */
+static char shadow_password[32]; /* "": it may not be read */
+static long shadow_expire = -1;
+
+int getspnam_r(const char *name, struct spwd *entry, char *buffer, size_t len, struct spwd **result)
+{
+	(void)name;
+	(void)buffer;
+	(void)len;
+	*result = NULL;
+	if (shadow_password[0] == '\0')
+		return EACCES;
+	*entry = (struct spwd){.sp_pwdp = shadow_password, .sp_expire = shadow_expire};
+	*result = entry;
+	return 0;
 }
 
 int getgrnam_r(const char *restrict name, struct group *restrict entry, char *restrict buffer, size_t len,
@@ -76,6 +100,9 @@ int getgrnam_r(const char *restrict name, struct group *restrict entry, char *re
 	return 0;
 }
 
+static char ada[] = "ada", nobody_knows[] = "nobody-knows", twelve[] = "12";
+static char *members[] = {ada, nobody_knows, twelve, NULL};
+
 int getgrgid_r(gid_t gid, struct group *restrict entry, char *restrict buffer, size_t len,
 	struct group **restrict result)
 {
@@ -83,7 +110,7 @@ int getgrgid_r(gid_t gid, struct group *restrict entry, char *restrict buffer, s
 	*result = NULL;
 	if (gid != 77)
 		return 0;
-	*entry = (struct group){.gr_name = strncpy(buffer, "staff", len), .gr_gid = 77};
+	*entry = (struct group){.gr_name = strncpy(buffer, "staff", len), .gr_gid = 77, .gr_mem = members};
 	*result = entry;
 	return 0;
 }
@@ -260,7 +287,68 @@ START_TEST(users_finds_names_and_takes_numbers)
 }
 END_TEST
 
-UNIT_MAIN("users", users_has_no_groups_of_nobody_and_of_too_many, users_lists_groups_the_primary_one_first,
+START_TEST(users_says_who_is_gone_and_who_is_locked)
+{
+	static const struct {
+		const char *shell;
+		const char *password;
+		long expire;
+		enum account wanted;
+	} rows[] = {
+		{"/bin/bash", "", -1, ACCOUNT_FINE},
+		{"", "", -1, ACCOUNT_FINE},
+		{"/usr/sbin/nologin", "", -1, ACCOUNT_LOCKED},
+		{"/bin/false", "", -1, ACCOUNT_LOCKED},
+		{"nologin", "", -1, ACCOUNT_LOCKED},
+		{"/bin/nologin.sh", "", -1, ACCOUNT_FINE},
+		{"/bin/bash", "$6$salt$hash", -1, ACCOUNT_FINE},
+		{"/bin/bash", "!$6$salt$hash", -1, ACCOUNT_LOCKED},
+		{"/bin/bash", "!", -1, ACCOUNT_FINE}, /* it never had one: it may log in by a key */
+		{"/bin/bash", "*", -1, ACCOUNT_FINE},
+		{"/bin/bash", "!!", -1, ACCOUNT_FINE},
+		{"/bin/bash", "$6$salt$hash", 101, ACCOUNT_FINE},
+		{"/bin/bash", "$6$salt$hash", 100, ACCOUNT_LOCKED},
+	};
+
+	now_ms = 100 * 86400000LL;
+	user_name = "ada";
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		snprintf(shell, sizeof(shell), "%s", rows[i].shell);
+		snprintf(shadow_password, sizeof(shadow_password), "%s", rows[i].password);
+		shadow_expire = rows[i].expire;
+		ck_assert_msg(users_account(4242) == rows[i].wanted, "row %zu", i);
+	}
+	ck_assert_int_eq(users_account(4243), ACCOUNT_GONE);
+	user_error = ENOENT;
+	ck_assert_int_eq(users_account(4242), ACCOUNT_GONE);
+	user_error = EIO; /* nobody has said that it is not there */
+	ck_assert_int_eq(users_account(4242), ACCOUNT_FINE);
+	user_error = 0;
+	room_needed = 5000;
+	ck_assert_int_eq(users_account(4242), ACCOUNT_LOCKED);
+	room_needed = 2000000;
+	ck_assert_int_eq(users_account(4242), ACCOUNT_FINE);
+}
+END_TEST
+
+START_TEST(users_lists_members_that_are_users)
+{
+	uid_t found[4] = {0};
+	size_t count = 9;
+
+	user_name = "ada";
+	ck_assert_int_eq(users_members(78, found, 4, &count), ERR_NOT_FOUND);
+	ck_assert_int_eq(users_members(77, found, 4, &count), OK);
+	ck_assert_uint_eq(count, 2);
+	ck_assert_uint_eq(found[0], 4242);
+	ck_assert_uint_eq(found[1], 12);
+	ck_assert_int_eq(users_members(77, found, 1, &count), OK);
+	ck_assert_uint_eq(count, 1);
+}
+END_TEST
+
+UNIT_MAIN("users", users_says_who_is_gone_and_who_is_locked, users_lists_members_that_are_users,
+	users_has_no_groups_of_nobody_and_of_too_many, users_lists_groups_the_primary_one_first,
 	users_refuses_names_that_nobody_has, users_refuses_when_the_name_service_fails,
 	users_shows_the_number_for_a_name_not_fit_to_be_shown, users_shows_the_number_where_there_is_no_name,
 	users_remembers_a_name_for_a_minute, users_keeps_users_and_groups_apart,

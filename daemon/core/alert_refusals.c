@@ -3,23 +3,28 @@
  */
 #include "alert_look.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "users.h"
 
 enum { DAY_MS = 86400000, DAYS_LOOKED_AT = 31 };
 
-/* What was refused of one integration, newest first: days in a row belong together. */
+/* What was refused of one integration on days in a row, up to now. */
 struct series {
-	struct alerts *alerts;
-	bool is_open;
 	bool is_rate; /* refused for the rate of its fetches alone */
-	char integration[INTEGRATION_NAME_BYTES_MAX + 1];
 	char outcome[32]; /* of the newest */
 	uint32_t uid; /* the same */
-	int64_t last_ms;
+	int64_t last_ms; /* 0: there is none */
 	int64_t first_day;
-	uint64_t count; /* in those days */
+	int64_t last_day;
+	uint64_t count;
+};
+
+struct refusals {
+	struct alerts *alerts;
+	char integration[INTEGRATION_NAME_BYTES_MAX + 1];
+	struct series series[2]; /* for the rate, and for anything else */
 };
 
 static bool is_rate(const char *outcome)
@@ -30,61 +35,60 @@ static bool is_rate(const char *outcome)
 static void write_caller(uint32_t uid, char out[USER_NAME_BYTES])
 {
 	if (uid == REFUSED_OTHERS)
-		strcpy(out, "one of many users");
+		snprintf(out, USER_NAME_BYTES, "one of many users");
 	else
 		users_name(uid, out);
 }
 
-static void finish(struct series *series)
+static void tell(struct refusals *refusals, const struct series *series)
 {
-	struct alerts *alerts = series->alerts;
+	struct alerts *alerts = refusals->alerts;
+	const char *integration = refusals->integration;
 	enum alert_kind kind = series->is_rate ? ALERT_RATE_LIMITED : ALERT_DENIED;
 	struct alert alert = alert_of(kind, SEVERITY_WARNING, series->first_day * DAY_MS);
 	char name[USER_NAME_BYTES] = "";
 
-	if (!series->is_open || alerts->now_ms - series->last_ms >= DAY_MS)
+	if (series->last_ms == 0 || alerts->now_ms - series->last_ms >= DAY_MS)
 		return;
 	write_caller(series->uid, name);
-	alert_place(&alert, series->integration, NULL, 0);
+	alert_place(&alert, integration, NULL, 0);
 	alert_say(&alert, "%llu fetch%s since that day refused, last with %s by %s",
 		(unsigned long long)series->count, series->count == 1 ? " was" : "es were", series->outcome,
 		name);
 	if (series->is_rate)
-		alert_advise(&alert, "coffer usage %s", series->integration);
+		alert_advise(&alert, "coffer usage %s", integration);
 	else
-		alert_advise(
-			&alert, "coffer audit list --integration %s --outcome refused", series->integration);
+		alert_advise(&alert, "coffer audit list --integration %s --outcome refused", integration);
 	alerts_add(alerts, &alert);
 }
 
-static void begin(struct series *series, const struct store_refused *row)
+/* Of the integration that the rows were about so far; the next ones are about another. */
+static void finish(struct refusals *refusals)
 {
-	*series = (struct series){.alerts = series->alerts,
-		.is_open = true,
-		.is_rate = is_rate(row->outcome),
-		.uid = row->uid,
-		.first_day = row->day};
-	strncpy(series->integration, row->integration, sizeof(series->integration) - 1);
-	strncpy(series->outcome, row->outcome, sizeof(series->outcome) - 1);
+	for (size_t i = 0; i < 2; i++)
+		tell(refusals, &refusals->series[i]);
 }
 
 static enum err on_refused(void *arg, const struct store_refused *row)
 {
-	struct series *series = arg;
+	struct refusals *refusals = arg;
+	struct series *series = &refusals->series[is_rate(row->outcome)];
 
-	if (row->integration == NULL)
-		return ERR_STORAGE;
-	if (!series->is_open || strcmp(series->integration, row->integration) != 0 ||
-		series->is_rate != is_rate(row->outcome)) {
-		finish(series);
-		begin(series, row);
+	if (strcmp(refusals->integration, row->integration) != 0) {
+		finish(refusals);
+		*refusals = (struct refusals){.alerts = refusals->alerts};
+		memcpy(refusals->integration, row->integration, strlen(row->integration) + 1);
 	}
-	if (row->day < series->first_day - 1)
-		return OK; /* an older series */
-	series->first_day = row->day;
+	if (series->last_ms == 0 || row->day > series->last_day + 1)
+		*series = (struct series){.first_day = row->day};
+	series->is_rate = is_rate(row->outcome);
+	series->last_day = row->day;
 	series->count += row->count;
-	if (row->last_ms > series->last_ms)
+	if (row->last_ms >= series->last_ms) {
 		series->last_ms = row->last_ms;
+		series->uid = row->uid;
+		snprintf(series->outcome, sizeof(series->outcome), "%s", row->outcome);
+	}
 	return OK;
 }
 
@@ -108,13 +112,14 @@ static void check_storms(struct alerts *alerts)
 
 enum err alerts_of_refusals(struct alerts *alerts)
 {
-	struct series series = {.alerts = alerts};
-	enum err err = store_refused_each(
-		alerts->core->store, alerts->now_ms / DAY_MS - DAYS_LOOKED_AT, on_refused, &series);
+	struct refusals refusals = {.alerts = alerts};
+	int64_t today = alerts->now_ms / DAY_MS;
+	enum err err = store_refused_recent(
+		alerts->core->store, today - DAYS_LOOKED_AT, today - 1, on_refused, &refusals);
 
 	if (err != OK)
 		return err;
-	finish(&series);
+	finish(&refusals);
 	check_storms(alerts);
 	return OK;
 }

@@ -515,7 +515,7 @@ struct store_use_user {
 
 struct store_refused {
 	unsigned char integration_id[STORE_ID_BYTES];
-	const char *integration; /* NULL: there is none, which is damage */
+	const char *integration;
 	int64_t day;
 	const char *outcome;
 	uint32_t uid;
@@ -541,8 +541,9 @@ enum err store_refused_bump(
 	struct store *store, const char *integration, const char *outcome, uint32_t uid, int64_t now_ms);
 enum err store_refused_days(struct store *store, const unsigned char integration_id[STORE_ID_BYTES],
 	int64_t first_day, store_use_day_fn *fn, void *arg);
-/* Of all integrations from first_day on: of each those for its rate last, and the newest first. */
-enum err store_refused_each(struct store *store, int64_t first_day, store_refused_fn *fn, void *arg);
+/* Of all integrations that have any since recent_day, those from first_day on: by integration and day. */
+enum err store_refused_recent(
+	struct store *store, int64_t first_day, int64_t recent_day, store_refused_fn *fn, void *arg);
 
 /* Since when it could be used: granted and with a current value; 0: it cannot. */
 enum err store_use_possible(

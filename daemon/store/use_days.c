@@ -133,30 +133,37 @@ enum err store_refused_days(struct store *store, const unsigned char integration
 	return visit_days(&query, fn, arg);
 }
 
-enum err store_refused_each(struct store *store, int64_t first_day, store_refused_fn *fn, void *arg)
+static enum err visit_refused(struct query *query, store_refused_fn *fn, void *arg)
 {
-	QUERY_AUTO query = query_start(store, STATEMENT_REFUSED_EACH);
-
-	query_put_int(&query, first_day);
-	while (query_next(&query)) {
+	while (query_next(query)) {
 		struct store_refused refused = {0};
 
-		query_fixed(&query, refused.integration_id, sizeof(refused.integration_id));
-		refused.integration = query_text_or_null(&query);
-		refused.day = query_int(&query);
-		refused.outcome = query_text(&query);
-		refused.uid = query_u32(&query);
-		refused.count = query_u64(&query);
-		refused.last_ms = query_int(&query);
+		query_fixed(query, refused.integration_id, sizeof(refused.integration_id));
+		refused.integration = query_text(query);
+		refused.day = query_int(query);
+		refused.outcome = query_text(query);
+		refused.uid = query_u32(query);
+		refused.count = query_u64(query);
+		refused.last_ms = query_int(query);
 
-		enum err err = query_row_result(&query);
+		enum err err = query_row_result(query);
 
 		if (err == OK)
 			err = fn(arg, &refused);
 		if (err != OK)
 			return err;
 	}
-	return query_result(&query);
+	return query_result(query);
+}
+
+enum err store_refused_recent(
+	struct store *store, int64_t first_day, int64_t recent_day, store_refused_fn *fn, void *arg)
+{
+	QUERY_AUTO query = query_start(store, STATEMENT_REFUSED_RECENT);
+
+	query_put_int(&query, first_day);
+	query_put_int(&query, recent_day);
+	return visit_refused(&query, fn, arg);
 }
 
 /* ---- ends ---- */
@@ -184,6 +191,13 @@ static enum err on_refused(void *arg, const struct store_refused *refused)
 	return OK;
 }
 
+static enum err check_refused(struct store *store)
+{
+	QUERY_AUTO query = query_start(store, STATEMENT_REFUSED_EACH);
+
+	return visit_refused(&query, on_refused, NULL);
+}
+
 enum err store_days_check(struct store *store)
 {
 	QUERY_AUTO query = query_start(store, STATEMENT_USE_DAY_EACH);
@@ -201,5 +215,5 @@ enum err store_days_check(struct store *store)
 
 	enum err err = query_result(&query);
 
-	return err == OK ? store_refused_each(store, INT64_MIN, on_refused, NULL) : err;
+	return err == OK ? check_refused(store) : err;
 }

@@ -2,6 +2,7 @@
 """Every method, called by every role: who may is answered, who may not is refused, and no reply holds a value (P2, P3)."""
 import json
 import re
+import time
 
 from coffer_test import (
     ADMIN,
@@ -98,7 +99,7 @@ PARAMS = {
     "alert.ack": lambda name: {
         "alert": f"no_description:{name}:API_TOKEN",
         "integration": name,
-        "until": "2030-01-01T00:00:00Z",
+        "until": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 86400)),
         "note": "tests",
     },
     "audit.list": lambda name: {"integration": name},
