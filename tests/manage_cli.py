@@ -30,7 +30,7 @@ COMMANDS = [
     "token create", "token list", "token revoke",
     "secret put", "secret list", "secret show", "secret test", "secret promote", "secret rollback", "secret revoke",
     "secret remove", "rotate", "holders", "history", "usage", "alerts", "alert ack",
-    "import", "audit list", "audit follow", "audit export", "audit checkpoint", "audit verify", "report", "audit archive",
+    "apply", "import", "audit list", "audit follow", "audit export", "audit checkpoint", "audit verify", "report", "audit archive",
 ]
 
 INTEGRATION = {

@@ -11,6 +11,7 @@
 #include "audit_archive.h"
 #include "audit_export.h"
 #include "audit_verify.h"
+#include "apply.h"
 #include "audits.h"
 #include "cli.h"
 #include "grants.h"
@@ -288,6 +289,15 @@ static const struct command commands[] = {
 			"begins anew",
 		.example = "coffer alert ack run_missed:finance/warehouse-sync --until 30d --note 'year-end "
 			   "closing'",
+	},
+	{
+		.words = "apply",
+		.kind = REQUEST_COUNT,
+		.operands = {{SLOT_FILE, NEED_ONE}},
+		.options = {FIELD_DRY_RUN, SLOT_PRUNE},
+		.run = apply_run,
+		.text = "make integrations and grants what a file says they are, together or not at all",
+		.example = "coffer apply integrations.ini --dry-run",
 	},
 	{
 		.words = "import",
