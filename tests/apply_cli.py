@@ -46,6 +46,7 @@ class Vault:
         self.steps = []
         self.run = run
         self.dry = None
+        self.filed = []
 
     def answer(self, request, _):
         params = request.get("params", {})
@@ -62,6 +63,9 @@ class Vault:
         if method == "apply.run":
             self.dry, self.id = params["dry_run"], params["request_id"]
             return self.run(self) if self.run else {"result": {"dry_run": self.dry, "steps": [{"outcome": "ok"}] * len(self.steps)}}
+        if method in ("integration.edit", "integration.add"):
+            self.filed.append(params)
+            return refusal("approval_required", "a second person must approve", request=12)
         return refusal("unknown_method")
 
 
@@ -270,17 +274,33 @@ class Apply(CommandTest):
         done, _ = self.apply(NEW, run=lost, status=69)
         self.assertIn("whether it was done is not known", done.stderr)
 
-    def test_what_waits_for_a_second_person_is_told_with_its_number(self):
-        def run(vault):
-            return {"result": {"dry_run": False, "steps": [{"outcome": "approval_required", "request": 12}, {"outcome": "ok"}]}}
-        done, _ = self.apply(SAME.replace("Ada", "Grace") + NEW, run=run)
-        self.assertEqual(done.stdout, "waits for a second person as request 12: change finance/sync: owner\n"
-                                      "created crm/new\nunchanged: 0\n")
+    def test_what_waits_for_a_second_person_is_filed_by_itself_and_told_with_its_number(self):
+        def run(_):
+            return {"result": {"dry_run": False, "steps": [{"outcome": "approval_required"}, {"outcome": "ok"}]}}
+        for words in ((), ("--dry-run",)):
+            done, _ = self.apply(SAME.replace("Ada", "Grace") + NEW, *words, run=run)
+            if words:
+                self.assertIn("needs a second person: change finance/sync: owner\nwould create crm/new\n", done.stdout)
+                self.assertEqual(self.vault.filed, [])
+                continue
+            self.assertEqual(done.stdout, "waits for a second person as request 12: change finance/sync: owner\n"
+                                          "created crm/new\nunchanged: 0\n")
+            self.assertEqual(self.vault.filed, [{"name": "finance/sync", "owner": "Grace"}])
         done, _ = self.apply(SAME.replace("Ada", "Grace") + NEW, "--json", run=run)
         self.assertEqual(json.loads(done.stdout), {"dry_run": False, "unchanged": 0, "changes": [
-            {"action": "change", "integration": "finance/sync", "what": "owner", "grant": None, "request": 12},
-            {"action": "create", "integration": "crm/new", "what": "", "grant": None, "request": None},
+            {"action": "change", "integration": "finance/sync", "what": "owner", "outcome": "approval_required",
+             "grant": None, "request": 12},
+            {"action": "create", "integration": "crm/new", "what": "", "outcome": "ok", "grant": None, "request": None},
         ]})
+
+    def test_grants_of_what_waits_come_later(self):
+        def run(_):
+            return {"result": {"dry_run": False, "steps": [{"outcome": "approval_required"}, {"outcome": "later"}]}}
+        done, _ = self.apply(NEW + "grant = user=0\n", run=run)
+        self.assertEqual(done.stdout, "waits for a second person as request 12: create crm/new\n"
+                                      "later, when it is there (apply the file again): add grant crm/new: user=0\n"
+                                      "unchanged: 0\n")
+        self.assertEqual([params["name"] for params in self.vault.filed], ["crm/new"])
 
     def test_standard_input_is_read_for_a_dash(self):
         vault = Vault()

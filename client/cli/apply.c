@@ -13,13 +13,13 @@
 #include "cli.h"
 #include "commands.h"
 
-/* How a step is told: what would be done, what was, what waits for somebody. */
+/* How a step is told: what would be done, what was, what is meant. */
 static const struct {
 	enum request_kind kind;
 	const char *action;
 	const char *would;
 	const char *done;
-	const char *waits;
+	const char *plain;
 } words[] = {
 	{REQUEST_INTEGRATION_ADD, "create", "would create", "created", "create"},
 	{REQUEST_INTEGRATION_EDIT, "change", "would change", "changed", "change"},
@@ -43,8 +43,12 @@ static void print_step(const struct apply_step *step, bool is_dry)
 {
 	size_t i = words_of(step->kind);
 
-	if (step->request != 0)
-		printf("waits for a second person as request %" PRId64 ": %s", step->request, words[i].waits);
+	if (step->outcome == APPLY_WAITS && step->request != 0)
+		printf("waits for a second person as request %" PRId64 ": %s", step->request, words[i].plain);
+	else if (step->outcome == APPLY_WAITS)
+		printf("needs a second person: %s", words[i].plain);
+	else if (step->outcome == APPLY_LATER)
+		printf("later, when it is there (apply the file again): %s", words[i].plain);
 	else
 		fputs(is_dry ? words[i].would : words[i].done, stdout);
 	if (step->grant != 0)
@@ -68,12 +72,16 @@ static void print_plan(const struct apply_plan *plan, bool is_dry)
 		puts("Nothing was done (--dry-run).");
 }
 
+static const char *const outcomes[] = {
+	[APPLY_DONE] = "ok", [APPLY_WAITS] = "approval_required", [APPLY_LATER] = "later"};
+
 static void write_step(struct json_writer *w, const struct apply_step *step)
 {
 	json_begin_object(w);
 	json_put_string(w, "action", words[words_of(step->kind)].action);
 	json_put_string(w, "integration", step->integration);
 	json_put_string(w, "what", step->what.bytes);
+	json_put_string(w, "outcome", outcomes[step->outcome]);
 	json_key(w, "grant");
 	if (step->grant != 0)
 		json_write_integer(w, step->grant);
@@ -160,7 +168,28 @@ static enum err explain(const struct apply_plan *plan, enum err err)
 	return err;
 }
 
-static void take_waiting(const struct apply_plan *plan, const struct reply *reply)
+/* A step that waits for a second person is filed by sending it by itself; the refusal has its number. */
+static enum err file_step(struct apply_plan *plan, struct apply_step *step)
+{
+	REPLY_AUTO reply = {0};
+	REPLY_AUTO data = {0};
+	const char *json = NULL;
+	size_t len = 0;
+	enum err err = cli_try(plan->cli, request_info(step->kind)->method, &step->params, &reply);
+
+	if (err == OK) {
+		step->outcome = APPLY_DONE; /* it was approved meanwhile, or needs no approval any more */
+		return OK;
+	}
+	if (err != ERR_APPROVAL_REQUIRED)
+		return cli_report(plan->cli, err);
+	if (coffer_error_data(plan->cli->vault, &json, &len) == COFFER_OK &&
+		reply_read(&data, json, len) == OK)
+		step->request = reply_integer(&data, NULL, "request");
+	return OK;
+}
+
+static void take_outcomes(const struct apply_plan *plan, const struct reply *reply)
 {
 	const struct json_token *steps = reply_array(reply, NULL, "steps");
 	int64_t number = 0;
@@ -169,8 +198,10 @@ static void take_waiting(const struct apply_plan *plan, const struct reply *repl
 		t = json_next(&reply->doc, steps, t)) {
 		struct apply_step *step = sent_step(plan, ++number);
 
-		if (step != NULL)
-			step->request = reply_integer(reply, t, "request");
+		if (step != NULL && reply_is(reply, t, "outcome", "approval_required"))
+			step->outcome = APPLY_WAITS;
+		else if (step != NULL && reply_is(reply, t, "outcome", "later"))
+			step->outcome = APPLY_LATER;
 	}
 }
 
@@ -225,7 +256,10 @@ static enum err send_run(struct apply_plan *plan, bool is_dry)
 	enum err err = ask(plan, &params, &reply);
 
 	if (err == OK)
-		take_waiting(plan, &reply);
+		take_outcomes(plan, &reply);
+	for (size_t i = 0; err == OK && !is_dry && i < plan->count; i++)
+		if (plan->steps[i].outcome == APPLY_WAITS)
+			err = file_step(plan, &plan->steps[i]);
 	return err;
 }
 

@@ -10,6 +10,12 @@
 #include "apply_file.h"
 #include "buf.h"
 
+enum apply_outcome {
+	APPLY_DONE,
+	APPLY_WAITS, /* for a second person */
+	APPLY_LATER, /* until its integration is there, which waits */
+};
+
 struct apply_step {
 	enum request_kind kind; /* REQUEST_COUNT: none, a grant that is not in the file stays */
 	const char *integration; /* in the file's memory */
@@ -19,7 +25,8 @@ struct apply_step {
 	int64_t grant; /* its number, of one that is or could be removed */
 	struct buf
 		what; /* for people, fit for a terminal, NUL-terminated: the fields, or the grant's conditions */
-	int64_t request; /* not 0: it waits for a second person as this one */
+	enum apply_outcome outcome;
+	int64_t request; /* the number under which it waits; 0: none */
 };
 
 struct apply_plan {

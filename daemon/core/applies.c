@@ -208,18 +208,42 @@ static enum err check_unchanged(struct call *call, const struct queue *queue)
 	return OK;
 }
 
-static enum err run_step(struct call *call, const struct queue *queue, size_t index)
+static void write_outcome(struct call *call, const struct step *step, const char *outcome)
 {
-	const struct step *step = &queue->steps[index];
+	json_begin_object(&call->w);
+	json_put_string(&call->w, "method", request_info(step->kind)->method);
+	json_put_string(&call->w, "integration", step->integration);
+	json_put_string(&call->w, "outcome", outcome);
+	json_end_object(&call->w);
+}
+
+/* Its integration is not there yet: the step that makes it waits for a second person. */
+static bool is_for_later(const struct queue *queue, size_t index)
+{
+	for (size_t i = 0; i < index; i++)
+		if (queue->steps[i].is_waiting && queue->steps[i].kind == REQUEST_INTEGRATION_ADD &&
+			strcmp(queue->steps[i].integration, queue->steps[index].integration) == 0)
+			return true;
+	return false;
+}
+
+/* What needs a second person is left out and told; whoever asks files it by itself. */
+static enum err run_step(struct call *call, struct queue *queue, size_t index)
+{
+	struct step *step = &queue->steps[index];
 	NESTED_AUTO nested = {.line = queue_line(queue, step), .len = step->len};
+
+	if (queue->waiting > 0 && is_for_later(queue, index)) {
+		write_outcome(call, step, "later");
+		return OK;
+	}
+
 	enum err err = nested_perform(call, &nested);
 
-	if (err == OK) {
-		json_begin_object(&call->w);
-		json_put_string(&call->w, "method", request_info(step->kind)->method);
-		json_put_string(&call->w, "integration", step->integration);
-		json_put_string(&call->w, "outcome", "ok");
-		json_end_object(&call->w);
+	if (err == OK || err == ERR_APPROVAL_REQUIRED) {
+		step->is_waiting = err != OK;
+		queue->waiting += err != OK;
+		write_outcome(call, step, err == OK ? "ok" : err_word(err));
 		return OK;
 	}
 	if (nested.reason[0] == '\0') /* the store failed, or we did */
@@ -227,7 +251,7 @@ static enum err run_step(struct call *call, const struct queue *queue, size_t in
 	return refuse_step(call, queue, index, err, nested.detail[0] != '\0' ? nested.detail : err_text(err));
 }
 
-static enum err run_all(struct call *call, const struct queue *queue)
+static enum err run_all(struct call *call, struct queue *queue)
 {
 	enum err err = check_unchanged(call, queue);
 
@@ -254,6 +278,8 @@ enum err handle_apply_run(struct call *call)
 	call_subject(call, "steps=%zu", queue->count);
 	err = queue->count > 0 ? run_all(call, queue)
 			       : call_refuse(call, ERR_CONFLICT, "a run without steps", "no step was sent");
+	if (queue->waiting > 0)
+		call_subject(call, "waiting=%zu", queue->waiting);
 	call->exchange->subscriber->queue = NULL;
 	queue_free(queue);
 	return err;

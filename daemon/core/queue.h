@@ -4,6 +4,7 @@
 #ifndef COFFER_CORE_QUEUE_H
 #define COFFER_CORE_QUEUE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,6 +20,7 @@ struct step {
 	enum request_kind kind;
 	char integration[INTEGRATION_NAME_BYTES_MAX + 1];
 	int64_t expect_changed_ms; /* 0: whenever it was changed */
+	bool is_waiting; /* for a second person, as the run has found */
 };
 
 struct queue {
@@ -27,6 +29,7 @@ struct queue {
 	struct step *steps;
 	size_t count;
 	size_t cap;
+	size_t waiting; /* steps that are */
 };
 
 /* ERR_BUSY: there are QUEUES_MAX.  ERR_INTERNAL: no memory.  held must outlive it. */
