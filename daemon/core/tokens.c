@@ -1,7 +1,7 @@
 /*
  * Access tokens: whether the one that a connection has shown is still good, and the list of them.  A token is never
- * enough by itself: it is one more condition of a grant, and it is bound to a user (P2).  Its secret is
- * token_secrets.c's business; nothing here sees it.
+ * enough by itself: it is one more condition of a grant, and it is bound to a user (P2).  Its secret is the
+ * business of token_create.c and token_show.c; nothing here sees it.
  */
 #include "handler.h"
 
