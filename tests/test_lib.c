@@ -1269,7 +1269,7 @@ static int show(coffer *vault)
 
 START_TEST(lib_refuses_what_is_no_whole_token_before_it_asks)
 {
-	static const char *const texts[] = {"", "coffer_", TOKEN "\n", TOKEN "0", " " TOKEN,
+	static const char *const texts[] = {"", "coffer_", (TOKEN "\n"), (TOKEN "0"), (" " TOKEN),
 		"coffer_43_gdap16f49vkv5wtwgzjff0za8nxytwgx2fegqb8zn2tds93e3bd0_99cc511f"};
 	coffer *vault = open_at("/nonexistent/s", SHORT_MS);
 

@@ -124,8 +124,8 @@ START_TEST(a_damaged_row_of_use_is_found)
 		"INSERT INTO use_day VALUES (x'01', 1, 1, 1, 1)",
 		"INSERT INTO use_day VALUES (x'01000000000000000000000000000000', 1, 1, -5, 1)",
 		"INSERT INTO refused_day VALUES (x'01', 1, 'denied', 1, 1, 1)",
-		"INSERT INTO refused_day VALUES (x'01000000000000000000000000000000', 1, 'a' || char(0), 1, "
-		"1, 1)",
+		("INSERT INTO refused_day VALUES (x'01000000000000000000000000000000', 1, 'a' || char(0), 1, "
+		 "1, 1)"),
 	};
 
 	for (size_t i = 0; i < sizeof(plants) / sizeof(plants[0]); i++) {
