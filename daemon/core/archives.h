@@ -48,8 +48,4 @@ struct archives_state {
 
 void archives_look(const struct core *core, struct archives_state *out);
 
-/* Records archiving in the daemon's own name; core.c lends its transaction. */
-typedef enum err core_own_work_fn(struct core *core, void *arg);
-enum err core_run_own(struct core *core, core_own_work_fn *work, void *arg);
-
 #endif

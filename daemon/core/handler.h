@@ -148,6 +148,13 @@ enum err dispatch_record(struct call *call); /* of something done, in the transa
 /* core.c: takes the answer of a commit that is waited for; arg is an enum err. */
 void core_on_own_commit(void *arg, enum err err);
 
+/*
+ * core.c: work of the daemon's own, between turns, in a transaction of its own; durable when it returns OK, and nothing
+ * of it happened otherwise.
+ */
+typedef enum err core_own_work_fn(struct core *core, void *arg);
+enum err core_run_own(struct core *core, core_own_work_fn *work, void *arg);
+
 /* ---- turn.c: for dispatch.c and the daemon's own records ---- */
 
 struct core *turn_core(struct turn *turn);
