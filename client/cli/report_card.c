@@ -161,7 +161,8 @@ static void put_runs(struct page *page, const struct report_entry *entry)
 
 	if (runs == NULL || runs->type != JSON_OBJECT)
 		return;
-	page_format(page, "<p>Runs in the period: %s%lld", reply_flag(doc, runs, "more") ? "at least " : "",
+	page_format(page, "<p>Runs in the period: %s%lld started",
+		reply_flag(doc, runs, "more") ? "at least " : "",
 		(long long)reply_integer(doc, runs, "started"));
 	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
 		page_format(page, ", %lld %s", (long long)reply_integer(doc, runs, ends[i]), ends[i]);

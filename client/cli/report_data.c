@@ -5,11 +5,8 @@
  */
 #include "report_data.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "cli.h"
 #include "report_ask.h"
@@ -17,7 +14,7 @@
 #include "report_model.h"
 #include "text.h"
 
-enum { ROWS_ASKED = 1000, HOST_BYTES = 65 };
+enum { ROWS_ASKED = 1000 };
 
 struct collector {
 	struct cli *cli;
@@ -216,16 +213,17 @@ static enum err write_integrations(struct collector *collector, const struct nam
 
 static enum err write_vault_id(struct collector *collector)
 {
-	char host[HOST_BYTES] = "";
 	REPLY_AUTO reply = {0};
 	enum err err = report_ask(collector->cli, (struct question){.kind = REQUEST_STATUS}, &reply);
 
+	const struct json_token *vault = err == OK ? reply_at(&reply, NULL, "vault") : NULL;
+
 	if (err != OK)
 		return err;
-	/* Sealed, or no role: the first list would say so, but with less. */
-	if (gethostname(host, sizeof(host) - 1) != 0 || !gate_is_utf8(host, strlen(host)))
-		host[0] = '\0';
-	json_put_string(&collector->w, "host", host);
+	/* What tells no vault to this caller tells nothing to report either. */
+	if (vault == NULL || vault->type != JSON_STRING)
+		return ERR_DENIED;
+	report_ask_member(&collector->w, "host", &reply, "host");
 	report_ask_member(&collector->w, "vault", &reply, "vault");
 	report_ask_member(&collector->w, "version", &reply, "version");
 	json_put_time(&collector->w, "generated_at", collector->now_ms);

@@ -52,6 +52,17 @@ int64_t report_time(const struct report *report, const struct json_token *object
 	return reply_time(&report->doc, object, path);
 }
 
+int64_t report_sum(int64_t a, int64_t b)
+{
+	static const int64_t most =
+		9007199254740991; /* what the gate takes for a number, hence a and b are no more */
+	int64_t sum = a + b;
+
+	if (sum > most)
+		return most;
+	return sum < -most ? -most : sum;
+}
+
 bool report_is_acked(const struct report *report, const struct json_token *alert)
 {
 	const struct json_token *acked = reply_at(&report->doc, alert, "acked");
@@ -149,13 +160,15 @@ static void count_entry(struct report *report, const struct report_entry *entry)
 	figures[FIGURE_TOKENS] += count_state(report, entry->whole, "tokens", "active");
 	figures[FIGURE_REQUESTS_PENDING] += count_state(report, entry->whole, "requests", "pending");
 	figures[FIGURE_REVIEWS] += count_reviews(report, entry);
-	figures[FIGURE_RUNS_FAILED] += reply_integer(&report->doc, entry->whole, "runs.failed");
+	figures[FIGURE_RUNS_FAILED] = report_sum(
+		figures[FIGURE_RUNS_FAILED], reply_integer(&report->doc, entry->whole, "runs.failed"));
 	figures[FIGURE_REVIEWS_OVERDUE] += is_past(report, entry, entry->whole, "review_at");
 	figures[FIGURE_EXPIRED] += is_past(report, entry, entry->record, "expires_at");
 	for (struct report_walk walk = report_walk(report, entry->whole, "secrets"); report_step(&walk);)
 		count_secret(report, entry, walk.at);
 	for (struct report_walk walk = report_walk(report, entry->whole, "usage"); report_step(&walk);)
-		figures[FIGURE_FETCHES] += reply_integer(&report->doc, walk.at, "fetches");
+		figures[FIGURE_FETCHES] =
+			report_sum(figures[FIGURE_FETCHES], reply_integer(&report->doc, walk.at, "fetches"));
 }
 
 static void count_vault(struct report *report, const struct json_token *vault)

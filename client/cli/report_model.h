@@ -79,6 +79,9 @@ int64_t report_time(const struct report *report, const struct json_token *object
 /* True when somebody has said to have seen this alert. */
 bool report_is_acked(const struct report *report, const struct json_token *alert);
 
+/* The sum, or the last number that the gate takes: a merged file may claim anything. */
+int64_t report_sum(int64_t a, int64_t b);
+
 /* The entry of this vault with this integration's name, or NULL. */
 const struct report_entry *report_find(
 	const struct report *report, const struct json_token *vault, const struct json_token *name);

@@ -65,8 +65,6 @@ static void put_state(const struct strip *strip, const struct json_token *object
 			svg_span(strip->page, &strip->scale, looks[i].class, from_ms, until_ms, looks[i].y,
 				looks[i].height);
 	}
-	if (reply_is(&strip->page->report->doc, object, member, "revoked"))
-		put_cross(strip, from_ms);
 }
 
 /* Backwards from now, because the history begins with what came last. */
@@ -90,6 +88,9 @@ static void put_states(const struct strip *strip)
 	if (!is_told)
 		put_state(strip, strip->version, "state", report_time(report, strip->version, "changed_at"),
 			until_ms);
+	/* Above what ends there. */
+	if (reply_is(&report->doc, strip->version, "state", "revoked"))
+		put_cross(strip, report_time(report, strip->version, "changed_at"));
 }
 
 static void put_held(const struct strip *strip)

@@ -54,8 +54,8 @@ static struct use sum(const struct report *report, const struct report_entry *en
 	for (struct report_walk walk = report_walk(report, entry->whole, "usage"); report_step(&walk);) {
 		int64_t fetches = reply_integer(&report->doc, walk.at, "fetches");
 
-		use.fetches += fetches;
-		use.refused += reply_integer(&report->doc, walk.at, "refused");
+		use.fetches = report_sum(use.fetches, fetches);
+		use.refused = report_sum(use.refused, reply_integer(&report->doc, walk.at, "refused"));
 		use.days += fetches > 0;
 		if (fetches > 0)
 			use.last_ms = day_of(report, walk.at);

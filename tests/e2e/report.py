@@ -7,7 +7,8 @@ import io
 import json
 import os
 import re
-from datetime import datetime, timezone
+import subprocess
+from datetime import datetime, timedelta, timezone
 
 import recount
 from browser import CHROMIUM, Browser, png_size
@@ -316,6 +317,30 @@ def a_vault_without_anything_and_one_with_three_hundred_integrations_are_looked_
         with browser() as shown:
             look(shown, path + ".html", whole=count == 0)
             equal(shown.evaluate("document.querySelectorAll('details').length"), count, "cards")
+
+
+@suite.check
+def two_thousand_integrations_take_bounded_memory(vault):
+    """As many as [limits] integrations allows by default, each with use on every day of the quarter."""
+    document = json.loads(text("report.json"))
+    whole = document["vaults"][0]
+    entry = next(entry for entry in whole["integrations"] if entry["integration"]["name"] == SYNC)
+    days = (datetime.fromisoformat(whole["since"][:10]) + timedelta(days=number) for number in range(whole["days"]))
+    entry["usage"] = [{"day": day.strftime("%Y-%m-%d"), "fetches": 7, "refused": 0} for day in days]
+    template = json.dumps(entry, separators=(",", ":"))
+    whole["integrations"] = [json.loads(template.replace(SYNC, f"{SYNC}-{number}")) for number in range(2000)]
+    path = os.path.join(vault.folder, "large")
+    with open(path + ".json", "w", encoding="utf-8") as file:
+        json.dump(document, file, separators=(",", ":"))
+    for form in ("html", "csv", "json"):
+        words = ("report", "--merge", path + ".json", "--format", form, "--output", f"{path}.{form}.out")
+        process = subprocess.Popen([vault.programs["coffer"], *words], env=vault.environment())
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        equal(process.returncode, 0, "status")
+        size = os.path.getsize(path + ".json")
+        print(f"# {form}: {size >> 20} MiB of JSON, {usage.ru_maxrss >> 10} MiB of memory, {usage.ru_utime:.1f} s")
+        assert usage.ru_maxrss << 10 < 10 * size, (usage.ru_maxrss, size)
 
 
 if __name__ == "__main__":
