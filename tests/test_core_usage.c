@@ -183,7 +183,48 @@ START_TEST(use_is_forgotten_after_400_days_but_for_the_last)
 }
 END_TEST
 
-UNIT_MAIN("core_usage", usage_is_told_to_readers_for_a_sensible_time,
+static const char *stale(const char *after)
+{
+	static char names[64];
+	const cJSON *item = NULL;
+
+	core_ask_ok(&world, UID_AUDITOR, "integration.list", "{\"stale_after\":\"%s\"}", after);
+	names[0] = '\0';
+	cJSON_ArrayForEach(item, core_result(&world, "integrations"))
+	{
+		strcat(names, cJSON_GetStringValue(cJSON_GetObjectItem(item, "name")));
+		strcat(names, " ");
+	}
+	return names;
+}
+
+START_TEST(the_list_finds_what_nobody_uses)
+{
+	char last[TIME_TEXT_BYTES] = "";
+
+	start();
+	core_ask_refused("bad_value", &world, UID_AUDITOR, "integration.list", "{\"stale_after\":\"never\"}");
+	core_clock_ms += 10 * (int64_t)DAY_MS;
+	core_ask_ok(&world, UID_APP, "env.fetch", "{}");
+	text_format_time(core_clock_ms, last);
+	ck_assert_str_eq(stale("9d"), "other "); /* as old as it is */
+	ck_assert_str_eq(stale("11d"), "");
+	core_clock_ms += 5 * (int64_t)DAY_MS;
+	ck_assert_str_eq(stale("5d"), "other ");
+	core_clock_ms += 1;
+	ck_assert_str_eq(stale("5d"), "app other ");
+	core_ask_ok(&world, UID_AUDITOR, "integration.list", "{}");
+	ck_assert_str_eq(
+		cJSON_GetStringValue(cJSON_GetObjectItem(
+			cJSON_GetArrayItem(core_result(&world, "integrations"), 0), "last_fetched_at")),
+		last);
+	ck_assert(cJSON_IsNull(cJSON_GetObjectItem(
+		cJSON_GetArrayItem(core_result(&world, "integrations"), 1), "last_fetched_at")));
+	core_world_end(&world);
+}
+END_TEST
+
+UNIT_MAIN("core_usage", the_list_finds_what_nobody_uses, usage_is_told_to_readers_for_a_sensible_time,
 	a_fetch_counts_for_its_day_user_and_versions, a_test_is_no_use, each_refused_fetch_is_counted,
 	a_refusal_that_cannot_be_recorded_is_not_counted_either,
 	use_is_forgotten_after_400_days_but_for_the_last)

@@ -16,6 +16,7 @@ static const struct column list[] = {
 	{"TITLE", "title", SHOW_TEXT},
 	{"OWNER", "owner", SHOW_TEXT},
 	{"CONTACT", "contact", SHOW_TEXT},
+	{"LAST FETCHED", "last_fetched_at", SHOW_LAST},
 	{0},
 };
 

@@ -39,7 +39,8 @@ static void write_record(struct json_writer *w, const struct store_integration *
 	json_end_object(w);
 }
 
-static void write_summary(struct json_writer *w, const struct store_integration *integration)
+static void write_summary(
+	struct json_writer *w, const struct store_integration *integration, int64_t last_fetched_ms)
 {
 	static const enum field fields[] = {FIELD_TITLE, FIELD_OWNER, FIELD_CONTACT, FIELD_ENVIRONMENT,
 		FIELD_ACCESS, FIELD_ROTATE_AFTER, FIELD_EXPIRES_AT, FIELD_LABELS};
@@ -50,6 +51,7 @@ static void write_summary(struct json_writer *w, const struct store_integration 
 	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
 		write_field(w, integration, fields[i]);
 	json_put_time(w, "created_at", integration->created_ms);
+	json_put_time(w, "last_fetched_at", last_fetched_ms);
 	json_end_object(w);
 }
 
@@ -66,6 +68,7 @@ void integration_write(struct call *call, const struct store_integration *integr
 struct listing {
 	struct call *call;
 	const char *label; /* KEY or KEY=VALUE; NULL: any */
+	int64_t unused_since_ms; /* fetched by nobody from then on; INT64_MAX: any */
 };
 
 /* Labels are stored as "key=value" lines. */
@@ -93,18 +96,36 @@ static enum err on_listed(void *arg, const struct store_integration *integration
 {
 	struct listing *listing = arg;
 	const char *labels = integration->text[FIELD_LABELS - INTEGRATION_TEXT_FIRST];
+	int64_t last_ms = 0;
 
-	if (managers_may_see(listing->call, integration->id) &&
-		(listing->label == NULL || has_label(labels, listing->label)))
-		write_summary(&listing->call->w, integration);
-	return OK;
+	if (!managers_may_see(listing->call, integration->id) ||
+		(listing->label != NULL && !has_label(labels, listing->label)))
+		return OK;
+
+	enum err err = store_use_last(listing->call->core->store, integration->id, &last_ms);
+
+	/* One that was never fetched is as old as it is. */
+	if (err == OK && (last_ms == 0 ? integration->created_ms : last_ms) < listing->unused_since_ms)
+		write_summary(&listing->call->w, integration, last_ms);
+	return err;
+}
+
+static int64_t unused_since(const struct call *call)
+{
+	char text[32] = "";
+	int64_t seconds = 0;
+
+	if (!request_text(call->request, FIELD_STALE_AFTER, text, sizeof(text)) ||
+		!text_duration(text, strlen(text), &seconds))
+		return INT64_MAX;
+	return call->now_ms - seconds * 1000;
 }
 
 enum err handle_integration_list(struct call *call)
 {
 	struct store_integration_filter filter = {0};
 	char owner[201] = "", state[17] = "", workspace[SLUG_BYTES_MAX + 1] = "", label[201] = "";
-	struct listing listing = {.call = call};
+	struct listing listing = {.call = call, .unused_since_ms = unused_since(call)};
 
 	if (request_text(call->request, FIELD_OWNER, owner, sizeof(owner)))
 		filter.owner = owner;

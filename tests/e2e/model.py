@@ -79,7 +79,7 @@ METHODS = {
     "status": ("anyone", "read", "", ""),
     "session.prove": ("anyone", "read", "nonce", ""),
     "integration.add": ("admin", "change", "name " + " ".join(MANDATORY), OPTIONAL_FIELDS + " request_id"),
-    "integration.list": ("viewer", "read", "", "owner state workspace label"),
+    "integration.list": ("viewer", "read", "", "owner state workspace label stale_after"),
     "integration.show": ("viewer", "read", "name", ""),
     "integration.edit": ("keeper", "change", "name", INTEGRATION_FIELDS + " request_id"),
     "grant.add": ("admin", "change", "integration rule", "staged_only request_id"),
