@@ -14,18 +14,19 @@
 #include "clock.h"
 #include "core.h"
 #include "harden.h"
+#include "host.h"
 #include "log.h"
 #include "roles.h"
 #include "server.h"
 #include "service.h"
 #include "setup.h"
 
-enum { TICK_MS = 1000, HOST_BYTES = 256 };
+enum { TICK_MS = 1000 };
 
 struct daemon {
 	char config_path[CONFIG_PATH_BYTES];
 	struct setup_recipients recipients; /* for init */
-	char host[HOST_BYTES];
+	char host[HOST_NAME_BYTES];
 	struct config *config; /* of the start, but for its rules and limits, which a reload changes */
 	struct roles roles;
 	struct core *core;
@@ -186,8 +187,7 @@ static enum err start_core(struct daemon *daemon, int *fd_out, const char **reas
 		.host = daemon->host};
 	enum err err = setup_open(daemon->config, &options.store, &options.keys, reason_out);
 
-	/* Its last byte stays NUL; a name that cannot be had is none. */
-	(void)gethostname(daemon->host, sizeof(daemon->host) - 1);
+	host_name(daemon->host);
 
 	if (err != OK)
 		return err;

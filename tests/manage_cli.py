@@ -454,7 +454,7 @@ class ManageTest(CommandTest):
         with FakeDaemon(answer) as daemon:
             done = manage(daemon, "status")
             self.assertRegex(done.stdout, r"(?m)^Sealed: +no$")
-            self.assertRegex(done.stdout, r"(?m)^Store, bytes: +4096$")
+            self.assertRegex(done.stdout, r"(?m)^Store: +4.0 KiB$")
             self.assertNotIn("Grants", done.stdout)
             self.assertRegex(manage(daemon, "whoami").stdout, r"(?m)^Groups: +etl, data$")
 

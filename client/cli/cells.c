@@ -89,6 +89,31 @@ static void show_duration(struct buf *buf, const struct reply *reply, const stru
 	buf_append_string(buf, text);
 }
 
+/* Rounded down, so that no limit looks reached before it is, and no room larger than it is. */
+static void show_bytes(struct buf *buf, const struct reply *reply, const struct json_token *bytes)
+{
+	static const char *const units[] = {"bytes", "KiB", "MiB", "GiB", "TiB"};
+	char text[48] = "";
+	int64_t size = 0;
+	int64_t tenths = 0;
+	size_t unit = 0;
+
+	if (json_integer(&reply->doc, bytes, &size) != OK || size < 0) {
+		buf_append_byte(buf, '-');
+		return;
+	}
+	for (; size >= 1024 && unit + 1 < sizeof(units) / sizeof(units[0]); unit++) {
+		tenths = size % 1024 * 10 / 1024;
+		size /= 1024;
+	}
+	if (unit == 0)
+		(void)snprintf(text, sizeof(text), "%lld %s", (long long)size, units[unit]);
+	else
+		(void)snprintf(
+			text, sizeof(text), "%lld.%lld %s", (long long)size, (long long)tenths, units[unit]);
+	buf_append_string(buf, text);
+}
+
 static void show_conditions(struct buf *buf, const struct reply *reply, const struct json_token *conditions)
 {
 	const struct json_token *array = conditions->type == JSON_ARRAY ? conditions : NULL;
@@ -116,6 +141,7 @@ void cells_show(struct buf *buf, const struct reply *reply, const struct json_to
 		[SHOW_VERDICT] = show_verdict,
 		[SHOW_DIGEST] = show_digest,
 		[SHOW_DURATION] = show_duration,
+		[SHOW_BYTES] = show_bytes,
 		[SHOW_CONDITIONS] = show_conditions,
 	};
 

@@ -27,6 +27,7 @@
 #include "secret_test.h"
 #include "secrets.h"
 #include "session.h"
+#include "status.h"
 #include "tokens.h"
 #include "usage.h"
 
@@ -34,8 +35,9 @@ static const struct command commands[] = {
 	{
 		.words = "status",
 		.kind = REQUEST_STATUS,
-		.run = cli_request,
-		.print = session_print_status,
+		.options = {SLOT_WATCH},
+		.run = status_run,
+		.print = status_print,
 		.text = "the daemon, its store and counts at a glance",
 		.example = "coffer status",
 	},

@@ -59,6 +59,7 @@ enum show {
 	SHOW_VERDICT, /* "passed" or "failed" */
 	SHOW_DIGEST, /* the beginning of one */
 	SHOW_DURATION, /* of milliseconds */
+	SHOW_BYTES, /* "1.2 MiB" */
 	SHOW_CONDITIONS, /* "user: yes, unit: no (why)" */
 };
 

@@ -1,26 +1,9 @@
 /*
- * Shows status and whoami.  Without a role the daemon says less, and what it does not say is left out.
+ * Shows whoami.
  */
 #include "session.h"
 
 #include "table.h"
-
-static const struct column status[] = {
-	{"Version", "version", SHOW_TEXT},
-	{"Sealed", "sealed", SHOW_TEXT},
-	{"Reason", "reason", SHOW_TEXT},
-	{"Started", "started_at", SHOW_TIME},
-	{"Vault", "vault", SHOW_TEXT},
-	{"Store, bytes", "store.bytes", SHOW_NUMBER},
-	{"Integrations", "counts.integrations", SHOW_NUMBER},
-	{"Secrets", "counts.secrets", SHOW_NUMBER},
-	{"Versions", "counts.versions", SHOW_NUMBER},
-	{"Grants", "counts.grants", SHOW_NUMBER},
-	{"Runs", "counts.runs", SHOW_NUMBER},
-	{"Audit records", "counts.audit_records", SHOW_NUMBER},
-	{"Connections", "counts.connections", SHOW_NUMBER},
-	{0},
-};
 
 static const struct column whoami[] = {
 	{"User", "user", SHOW_TEXT},
@@ -36,11 +19,6 @@ static const struct column whoami[] = {
 	{"Manages", "manages", SHOW_TEXT},
 	{0},
 };
-
-enum err session_print_status(const struct reply *reply)
-{
-	return table_print_block(reply, NULL, status);
-}
 
 enum err session_print_whoami(const struct reply *reply)
 {

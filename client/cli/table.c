@@ -242,7 +242,7 @@ enum err table_print_to(
 }
 
 /* A line break that the text itself holds goes on under the first line, so it cannot pass for a label. */
-static void print_indented(const char *text, int width)
+static void print_indented(FILE *stream, const char *text, int width)
 {
 	static const char line_break[] = "\\x0a";
 
@@ -250,16 +250,16 @@ static void print_indented(const char *text, int width)
 		const char *end = strstr(at, line_break);
 
 		if (end == NULL) {
-			printf("%s\n", at);
+			fprintf(stream, "%s\n", at);
 			return;
 		}
-		printf("%.*s\n%*s", (int)(end - at), at, width, "");
+		fprintf(stream, "%.*s\n%*s", (int)(end - at), at, width, "");
 		at = end + strlen(line_break);
 	}
 }
 
-static enum err print_member(
-	const struct reply *reply, const struct json_token *value, const struct column *column, int width)
+static enum err print_member(FILE *stream, const struct reply *reply, const struct json_token *value,
+	const struct column *column, int width)
 {
 	BUF_AUTO text = {0};
 
@@ -267,13 +267,19 @@ static enum err print_member(
 	buf_append_byte(&text, '\0');
 	if (buf_failed(&text))
 		return ERR_INTERNAL;
-	printf("%s:%*s", column->label, width - (int)strlen(column->label) - 1, "");
-	print_indented(text.bytes, width);
+	fprintf(stream, "%s:%*s", column->label, width - (int)strlen(column->label) - 1, "");
+	print_indented(stream, text.bytes, width);
 	return OK;
 }
 
 enum err table_print_block(
 	const struct reply *reply, const struct json_token *object, const struct column *columns)
+{
+	return table_print_block_to(stdout, reply, object, columns);
+}
+
+enum err table_print_block_to(FILE *stream, const struct reply *reply, const struct json_token *object,
+	const struct column *columns)
 {
 	enum err err = OK;
 	int width = 0;
@@ -288,7 +294,7 @@ enum err table_print_block(
 		const struct json_token *value = reply_at(reply, object, c->path);
 
 		if (value != NULL)
-			err = print_member(reply, value, c, width);
+			err = print_member(stream, reply, value, c, width);
 	}
 	return err;
 }

@@ -31,6 +31,10 @@ enum err table_print_to(FILE *stream, const struct reply *reply, const struct js
 enum err table_print_block(
 	const struct reply *reply, const struct json_token *object, const struct column *columns);
 
+/* The same on another stream. */
+enum err table_print_block_to(FILE *stream, const struct reply *reply, const struct json_token *object,
+	const struct column *columns);
+
 /* One line made from a template whose {path} parts are members of the result. */
 enum err table_say(const struct reply *reply, const char *template);
 

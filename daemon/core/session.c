@@ -13,6 +13,7 @@
 #include "frame.h"
 #include "holders.h"
 #include "managers.h"
+#include "space.h"
 #include "users.h"
 
 enum { PROTOCOL_VERSION = 1 };
@@ -265,6 +266,7 @@ static void write_audit(struct call *call)
 	if (store_state_get(call->core->store, &place) == OK)
 		json_put_integer(w, "archived", (int64_t)place.audit_cut_seq);
 	json_put_string(w, "trouble", state.trouble);
+	audits_write_place(w, "head", call->core->chain.seq, call->core->chain.head);
 	json_end_object(w);
 }
 
@@ -273,6 +275,18 @@ void session_write_place(struct call *call)
 {
 	write_hex(&call->w, "vault", call->core->state.vault_id, sizeof(call->core->state.vault_id));
 	json_put_string(&call->w, "host", call->core->host);
+}
+
+static void write_free_bytes(struct call *call)
+{
+	const char *dir = call->core->state_dir;
+	uint64_t bytes = 0;
+
+	json_key(&call->w, "free_bytes");
+	if (dir != NULL && space_free_bytes(dir, &bytes) == OK)
+		json_write_integer(&call->w, (int64_t)bytes);
+	else
+		json_write_null(&call->w);
 }
 
 static enum err write_counts(struct call *call)
@@ -287,6 +301,7 @@ static enum err write_counts(struct call *call)
 	json_key(w, "store");
 	json_begin_object(w);
 	json_put_integer(w, "bytes", (int64_t)counts.file_bytes);
+	write_free_bytes(call);
 	json_put_time(w, "created_at", call->core->state.created_ms);
 	json_end_object(w);
 	json_key(w, "counts");

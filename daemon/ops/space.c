@@ -18,3 +18,13 @@ enum err space_free_percent(const char *dir, unsigned *percent_out)
 	*percent_out = free > 100 ? 100 : (unsigned)free;
 	return OK;
 }
+
+enum err space_free_bytes(const char *dir, uint64_t *bytes_out)
+{
+	struct statvfs space = {0};
+
+	if (statvfs(dir, &space) != 0)
+		return ERR_STORAGE;
+	*bytes_out = (uint64_t)space.f_bavail * space.f_frsize;
+	return OK;
+}

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """Every method, called by every role: who may is answered, who may not is refused, and no reply holds a value (P2, P3)."""
 import json
+import os
 import re
 import time
 
@@ -324,6 +325,19 @@ def a_key_that_is_absent_looks_like_one_of_a_forbidden_integration(vault):
             ),
             f"replies to {role}",
         )
+
+
+@suite.check
+def status_tells_every_role_which_vault_on_which_host(vault):
+    for uid in (ADMIN, OPERATOR, AUDITOR):
+        status = vault.call("status", uid=uid)
+        equal(re.sub(r"[^A-Za-z0-9._-]", "_", os.uname().nodename), status["host"], "host")
+        assert re.fullmatch("[0-9a-f]{32}", status["vault"]), status
+        room = os.statvfs(vault.at("state"))
+        assert 0 < status["store"]["free_bytes"] <= room.f_blocks * room.f_frsize, status
+        assert {"critical", "warning", "notice"} <= set(status["alerts"]), status
+    head = vault.call("audit.list", uid=AUDITOR)["head"]
+    equal(vault.call("status", uid=AUDITOR)["audit"]["head"], head, "head of the audit log")
 
 
 @suite.check
