@@ -646,6 +646,21 @@ START_TEST(a_period_counts_to_the_millisecond)
 }
 END_TEST
 
+START_TEST(a_short_period_is_not_due_at_once)
+{
+	start();
+	edit("\"rotate_after\":\"10d\",\"review_after\":\"10d\"");
+	put();
+	pass_ms(5 * (int64_t)DAY_MS - 1);
+	ck_assert_ptr_null(find(ALERT_ROTATION_DUE));
+	ck_assert_ptr_null(find(ALERT_REVIEW_DUE));
+	pass_ms(1);
+	ck_assert_ptr_nonnull(find(ALERT_ROTATION_DUE));
+	ck_assert_ptr_nonnull(find(ALERT_REVIEW_DUE));
+	end();
+}
+END_TEST
+
 START_TEST(no_warning_before_a_rotation_where_none_is_wanted)
 {
 	start();
@@ -668,18 +683,18 @@ START_TEST(days_of_refusals_in_a_row_are_one_alert)
 	put();
 	fire_denied();
 	snprintf(since, sizeof(since), "%s", text_of(find(ALERT_DENIED), "since"));
-	ck_assert_ptr_nonnull(strstr(text_of(find(ALERT_DENIED), "text"), "3 fetches were"));
+	ck_assert_ptr_nonnull(strstr(text_of(find(ALERT_DENIED), "text"), "3 fetches refused"));
 	ck_assert_ptr_nonnull(strstr(text_of(find(ALERT_DENIED), "text"), "70006"));
 	pass_days(1);
 	ck_assert_ptr_null(find(ALERT_DENIED));
 	refuse("denied", UID_OTHER_APP, "env.fetch", "{\"integration\":\"app\"}");
 	ck_assert_str_eq(text_of(find(ALERT_DENIED), "since"), since);
-	ck_assert_ptr_nonnull(strstr(text_of(find(ALERT_DENIED), "text"), "4 fetches were"));
+	ck_assert_ptr_nonnull(strstr(text_of(find(ALERT_DENIED), "text"), "4 fetches refused"));
 	ck_assert_ptr_nonnull(strstr(text_of(find(ALERT_DENIED), "text"), "70005"));
 	pass_days(2);
 	refuse("denied", UID_STRANGER, "env.fetch", "{\"integration\":\"app\"}");
 	ck_assert_str_ne(text_of(find(ALERT_DENIED), "since"), since); /* a day without any */
-	ck_assert_ptr_nonnull(strstr(text_of(find(ALERT_DENIED), "text"), "1 fetch was"));
+	ck_assert_ptr_nonnull(strstr(text_of(find(ALERT_DENIED), "text"), "1 fetch refused"));
 	end();
 }
 END_TEST
@@ -748,6 +763,7 @@ END_TEST
 
 UNIT_MAIN("core_alert_kinds", each_kind_fires_and_clears, what_is_retired_asks_for_nothing_but_its_end,
 	what_is_suspended_is_not_expected_to_run, a_period_counts_to_the_millisecond,
-	no_warning_before_a_rotation_where_none_is_wanted, days_of_refusals_in_a_row_are_one_alert,
-	a_grant_to_a_group_reaches_whom_the_group_has, a_reload_of_the_roles_counts_at_once,
-	a_name_that_went_to_another_user_is_an_owner_who_left, room_that_is_nearly_gone_is_critical)
+	a_short_period_is_not_due_at_once, no_warning_before_a_rotation_where_none_is_wanted,
+	days_of_refusals_in_a_row_are_one_alert, a_grant_to_a_group_reaches_whom_the_group_has,
+	a_reload_of_the_roles_counts_at_once, a_name_that_went_to_another_user_is_an_owner_who_left,
+	room_that_is_nearly_gone_is_critical)

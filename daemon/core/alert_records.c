@@ -30,6 +30,7 @@ static void check_review(struct alerts *alerts, const struct store_integration *
 
 	if (!alert_period(text_of(integration, FIELD_REVIEW_AFTER), &period_ms))
 		return;
+	soon_ms = soon_ms < period_ms / 2 ? soon_ms : period_ms / 2;
 
 	int64_t due_ms = from_ms + period_ms;
 	int64_t days = alert_days_left(due_ms, alerts->now_ms);

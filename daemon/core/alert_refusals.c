@@ -52,9 +52,8 @@ static void tell(struct refusals *refusals, const struct series *series)
 		return;
 	write_caller(series->uid, name);
 	alert_place(&alert, integration, NULL, 0);
-	alert_say(&alert, "%llu fetch%s since that day refused, last with %s by %s",
-		(unsigned long long)series->count, series->count == 1 ? " was" : "es were", series->outcome,
-		name);
+	alert_say(&alert, "%llu fetch%s refused since then, the last one with %s by %s",
+		(unsigned long long)series->count, series->count == 1 ? "" : "es", series->outcome, name);
 	if (series->is_rate)
 		alert_advise(&alert, "coffer usage %s", integration);
 	else
@@ -77,7 +76,7 @@ static enum err on_refused(void *arg, const struct store_refused *row)
 	if (strcmp(refusals->integration, row->integration) != 0) {
 		finish(refusals);
 		*refusals = (struct refusals){.alerts = refusals->alerts};
-		memcpy(refusals->integration, row->integration, strlen(row->integration) + 1);
+		snprintf(refusals->integration, sizeof(refusals->integration), "%s", row->integration);
 	}
 	if (series->last_ms == 0 || row->day > series->last_day + 1)
 		*series = (struct series){.first_day = row->day};

@@ -4,6 +4,7 @@
 #include "alert_look.h"
 #include "holders.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -46,6 +47,7 @@ static void check_expiry(struct alerts *alerts, const struct store_notable *vers
 		alert_say(&alert, "the %s version has expired and is refused",
 			version->state == VERSION_STAGED ? "staged" : "current");
 	} else if (alert_is_near(version->expires_ms, alerts->now_ms, &severity, &since_ms, &days)) {
+		since_ms = since_ms > version->created_ms ? since_ms : version->created_ms;
 		alert = of_version(version, ALERT_SECRET_EXPIRES, severity, since_ms);
 		alert_say(&alert, "the version expires within %lld day%s", (long long)days, plural(days));
 	} else {
@@ -63,6 +65,7 @@ static void check_rotation(struct alerts *alerts, const struct store_notable *ve
 
 	if (!alert_period(version->rotate_after, &period_ms))
 		return;
+	soon_ms = soon_ms < period_ms / 2 ? soon_ms : period_ms / 2;
 
 	int64_t due_ms = version->created_ms + period_ms;
 	int64_t days = alert_days_left(due_ms, alerts->now_ms);
@@ -158,7 +161,7 @@ static void note_retired(struct looking *looking, const struct store_notable *ve
 
 	if (strcmp(looking->retired, version->integration) == 0)
 		return;
-	memcpy(looking->retired, version->integration, strlen(version->integration) + 1);
+	snprintf(looking->retired, sizeof(looking->retired), "%s", version->integration);
 	alert_place(&alert, version->integration, NULL, 0);
 	alert_say(&alert, "the integration is retired, and a process may still hold values of it");
 	alert_advise(&alert, "coffer holders %s", version->integration);
