@@ -369,14 +369,25 @@ class Forms(ReportTest):
         self.assertEqual(document["figures"]["rotations_overdue"], 1)
         self.assertEqual(document["figures"]["fetches"], 12)
 
-    def test_tokens_are_counted_and_shown(self):
+    def test_tokens_requests_and_reviews_are_counted_and_shown(self):
         world = World(integration("a/b"))
         world.tokens = [TOKEN, {**TOKEN, "id": 4, "state": "revoked"}, {**TOKEN, "id": 5, "state": "expired"}]
+        world.requests = [REQUEST, {**REQUEST, "id": 6, "state": "pending", "decided_by": None, "decided_at": None}]
+        long_ago = {**CHANGE, "field": "reviewed_at", "at": "2020-01-01T00:00:00.000Z"}
+        world.history = [{**CHANGE, "field": "reviewed_at", "at": self.now()}, CHANGE, long_ago]
         figures = self.document(world)["figures"]
-        self.assertEqual(figures["tokens"], 1)
+        self.assertEqual((figures["tokens"], figures["requests_pending"], figures["reviews"]), (1, 1, 1))
         page = self.page(world)[1]
-        for word in ("nightly", "the old scheduler"):
+        for word in ("nightly", "the old scheduler", "grant.add: uid=1001", "Bob", "moved on"):
             self.assertIn(word, page.text)
+
+    def test_a_grant_names_who_approved_it(self):
+        world = World(integration("a/b"))
+        world.requests = [{**REQUEST, "decided_by": decided} for decided in ("grace",)]
+        self.assertTrue(re.search(r"<td>root</td>\s*<td>grace</td></tr>", self.report(world, form="html")))
+        for other in ({"state": "rejected"}, {"method": "grant.remove"}, {"decided_at": "2026-11-22T09:30:00.124Z"}):
+            world.requests = [{**REQUEST, **other}]
+            self.assertTrue(re.search(r"<td>root</td>\s*<td></td></tr>", self.report(world, form="html")))
 
     def test_an_alert_that_somebody_has_seen_is_shown_as_such_and_not_counted(self):
         alert = {
@@ -409,6 +420,12 @@ class Forms(ReportTest):
         self.assertNotIn("audit", self.document(world)["vaults"][0])
         self.assertIn("Head of the audit chain", self.page(world)[1].text)
 
+    def test_what_an_older_daemon_does_not_know_is_left_out(self):
+        world = World(integration("a/b"))
+        world.refuse = dict.fromkeys(("integration.history", "request.list"), "unknown_method")
+        entry = self.document(world)["vaults"][0]["integrations"][0]
+        self.assertEqual(("history" in entry, "requests" in entry, "tokens" in entry), (False, False, True))
+
     def test_what_went_away_meanwhile_is_left_out(self):
         world = World(integration("a/b"))
         world.refuse = {"integration.show": "not_found"}
@@ -437,9 +454,7 @@ class Forms(ReportTest):
         for word in ("a/b", "x/y", "Zoe", "db2"):
             self.assertIn(word, page.text)
         rows = list(csv.DictReader(io.StringIO(manage(None, "report", "--merge", "--format", "csv", *paths).stdout)))
-        self.assertEqual(
-            [(row["host"], row["integration"]) for row in rows], [("db1", "a/b"), ("db2", "x/y")]
-        )
+        self.assertEqual([(row["host"], row["integration"]) for row in rows], [("db1", "a/b"), ("db2", "x/y")])
         # What a merge wrote can be merged again.
         both = self.write("both.json", json.dumps(whole))
         self.assertEqual(json.loads(manage(None, "report", "--merge", "--json", both).stdout), whole)

@@ -15,11 +15,9 @@ static void put_count(struct json_writer *w, enum field field, int64_t count)
 		json_put_integer(w, field_info(field)->wire, count);
 }
 
-static enum field name_field(enum request_kind kind)
+static enum field name_field(const char *method)
 {
-	return strncmp(request_info(kind)->method, "integration.", strlen("integration.")) == 0
-		       ? FIELD_NAME
-		       : FIELD_INTEGRATION;
+	return strncmp(method, "integration.", strlen("integration.")) == 0 ? FIELD_NAME : FIELD_INTEGRATION;
 }
 
 static enum err write_params(const struct question *question, struct buf *params)
@@ -28,7 +26,7 @@ static enum err write_params(const struct question *question, struct buf *params
 
 	json_begin_object(&w);
 	if (question->name != NULL)
-		json_put_string(&w, field_info(name_field(question->kind))->wire, question->name);
+		json_put_string(&w, field_info(name_field(question->method))->wire, question->name);
 	if (question->key != NULL)
 		json_put_string(&w, field_info(FIELD_KEY)->wire, question->key);
 	put_count(&w, FIELD_DAYS, question->days);
@@ -42,7 +40,7 @@ enum err report_ask(struct cli *cli, struct question question, struct reply *rep
 	BUF_AUTO params = {0};
 	enum err err = write_params(&question, &params);
 
-	return err == OK ? cli_try(cli, request_info(question.kind)->method, &params, reply) : err;
+	return err == OK ? cli_try(cli, question.method, &params, reply) : err;
 }
 
 void report_names_clear(struct names *names)

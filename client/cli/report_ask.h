@@ -17,7 +17,7 @@ struct cli;
 
 /* What is not set is not sent. */
 struct question {
-	enum request_kind kind;
+	const char *method;
 	const char *name; /* of the integration */
 	const char *key;
 	int64_t days;

@@ -53,8 +53,8 @@ static enum err write_secret(
 	struct collector *collector, const char *name, const char *key, int64_t period_ms)
 {
 	REPLY_AUTO reply = {0};
-	enum err err = report_ask(collector->cli,
-		(struct question){.kind = REQUEST_SECRET_SHOW, .name = name, .key = key}, &reply);
+	enum err err = report_ask(
+		collector->cli, (struct question){.method = "secret.show", .name = name, .key = key}, &reply);
 
 	if (err != OK)
 		return err == ERR_NOT_FOUND ? OK : err;
@@ -87,12 +87,12 @@ static enum err write_runs(struct collector *collector, const char *name)
 {
 	REPLY_AUTO reply = {0};
 	enum err err = report_ask(collector->cli,
-		(struct question){.kind = REQUEST_RUN_LIST, .name = name, .limit = ROWS_ASKED}, &reply);
+		(struct question){.method = "run.list", .name = name, .limit = ROWS_ASKED}, &reply);
 
 	return err == OK ? report_held_write(&collector->w, &reply, collector->since_ms, ROWS_ASKED) : err;
 }
 
-/* What stands at a path of the answer, as a member. */
+/* What stands at a path of the answer, as a member.  A method that an older daemon does not know is left out. */
 static enum err write_answer(
 	struct collector *collector, const char *member, struct question question, const char *path)
 {
@@ -101,14 +101,14 @@ static enum err write_answer(
 
 	if (err == OK)
 		report_ask_member(&collector->w, member, &reply, path);
-	return err;
+	return err == ERR_UNKNOWN_METHOD ? OK : err;
 }
 
 /* Days on which nothing happened are most of them, and say nothing. */
 static enum err write_usage(struct collector *collector, const char *name)
 {
 	REPLY_AUTO reply = {0};
-	struct question question = {.kind = REQUEST_USAGE_SHOW, .name = name, .days = collector->days};
+	struct question question = {.method = "usage.show", .name = name, .days = collector->days};
 	enum err err = report_ask(collector->cli, question, &reply);
 	const struct json_token *days = err == OK ? reply_array(&reply, NULL, "days") : NULL;
 
@@ -128,12 +128,14 @@ static enum err write_usage(struct collector *collector, const char *name)
 /* Members of an entry that are what one method says about the integration. */
 static const struct answer {
 	const char *member;
-	enum request_kind kind;
+	const char *method;
 	const char *path;
 	int64_t limit;
 } answers[] = {
-	{"holders", REQUEST_HOLDER_LIST, "holders", 0},
-	{"tokens", REQUEST_TOKEN_LIST, "tokens", 0},
+	{"holders", "holder.list", "holders", 0},
+	{"history", "integration.history", "changes", ROWS_ASKED},
+	{"tokens", "token.list", "tokens", 0},
+	{"requests", "request.list", "requests", ROWS_ASKED},
 };
 
 static enum err write_answers(struct collector *collector, const char *name)
@@ -142,7 +144,8 @@ static enum err write_answers(struct collector *collector, const char *name)
 
 	for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]) && err == OK; i++)
 		err = write_answer(collector, answers[i].member,
-			(struct question){.kind = answers[i].kind, .name = name, .limit = answers[i].limit},
+			(struct question){
+				.method = answers[i].method, .name = name, .limit = answers[i].limit},
 			answers[i].path);
 	return err;
 }
@@ -163,7 +166,7 @@ static enum err write_integration(struct collector *collector, const char *name)
 	NAMES_AUTO keys = {0};
 	struct json_writer *w = &collector->w;
 	enum err err = report_ask(
-		collector->cli, (struct question){.kind = REQUEST_INTEGRATION_SHOW, .name = name}, &reply);
+		collector->cli, (struct question){.method = "integration.show", .name = name}, &reply);
 
 	if (err == OK)
 		err = report_names_add(&keys, &reply, "secrets", "key");
@@ -190,8 +193,7 @@ static enum err write_integration(struct collector *collector, const char *name)
 static enum err list_integrations(const struct collector *collector, struct names *out)
 {
 	REPLY_AUTO reply = {0};
-	enum err err =
-		report_ask(collector->cli, (struct question){.kind = REQUEST_INTEGRATION_LIST}, &reply);
+	enum err err = report_ask(collector->cli, (struct question){.method = "integration.list"}, &reply);
 
 	return err == OK ? report_names_add(out, &reply, "integrations", "name") : err;
 }
@@ -214,7 +216,7 @@ static enum err write_integrations(struct collector *collector, const struct nam
 static enum err write_vault_id(struct collector *collector)
 {
 	REPLY_AUTO reply = {0};
-	enum err err = report_ask(collector->cli, (struct question){.kind = REQUEST_STATUS}, &reply);
+	enum err err = report_ask(collector->cli, (struct question){.method = "status"}, &reply);
 
 	const struct json_token *vault = err == OK ? reply_at(&reply, NULL, "vault") : NULL;
 
@@ -237,7 +239,7 @@ static enum err write_head(struct collector *collector, const char *key)
 {
 	REPLY_AUTO reply = {0};
 	enum err err =
-		report_ask(collector->cli, (struct question){.kind = REQUEST_AUDIT_LIST, .limit = 1}, &reply);
+		report_ask(collector->cli, (struct question){.method = "audit.list", .limit = 1}, &reply);
 
 	if (err == OK)
 		report_ask_member(&collector->w, key, &reply, "head");
@@ -256,8 +258,7 @@ static enum err write_vault(struct collector *collector)
 	if (err == OK)
 		err = write_integrations(collector, &names);
 	if (err == OK)
-		err = write_answer(
-			collector, "alerts", (struct question){.kind = REQUEST_ALERT_LIST}, "alerts");
+		err = write_answer(collector, "alerts", (struct question){.method = "alert.list"}, "alerts");
 	/* Where it stands now: when that is further on, something happened while this was collected. */
 	if (err == OK)
 		err = write_head(collector, "audit_after");

@@ -128,7 +128,8 @@ class Story:
         for token in one.tokens.values():
             token["revoked"] = True
         for key, number, state in re.findall(r"(\S+)=(\d+):(\w+)", record["subject"]):
-            one.secrets[key][int(number)].become(at, state)
+            if one.secrets[key][int(number)].state != state:
+                one.secrets[key][int(number)].become(at, state)
 
     def on_retired_destroyed(self, record, at):
         self.of(record).secrets[record["key"]][record["version"]].become(at, "revoked")
@@ -258,6 +259,7 @@ class Recount:
                 told and told.replace(".000Z", "Z"),
             )
         self.same(f"{name} review due", when(entry["review_at"]), self.review_due(one))
+        self.same(f"{name} reviewed", when(record.get("reviewed_at")), one.reviews[-1][0] if one.reviews else None)
         grants = {(grant["id"], when(grant["created_at"]), grant["created_by"]) for grant in entry["grants"]}
         self.same(
             f"{name} grants",
@@ -278,6 +280,8 @@ class Recount:
         }
         told = {(number, int(token["uid"]), token["revoked"], token["at"]) for number, token in one.tokens.items()}
         self.same(f"{name} tokens", found, told)
+        found = {request["id"]: request["state"] for request in entry.get("requests", [])}
+        self.same(f"{name} requests", found, one.requests)
 
     def check_use(self, name, entry, one):
         found = {

@@ -161,7 +161,12 @@ def every_figure_follows_from_the_audit_records_alone(_):
 @suite.check
 def a_page_made_from_the_json_is_the_page_that_the_daemon_gave(_):
     moving = re.compile(r"2026-\d\d-\d\dT[\d:.]+Z|\d\d:\d\d</time>")
-    equal(moving.sub("", text("again.html")), moving.sub("", text("report.html")), "the page")
+    # The log may have grown between the two.
+    pages = [text(name).partition('<section id="chain"')[0] for name in ("again.html", "report.html")]
+    pages = [moving.sub("", page).splitlines() for page in pages]
+    differences = [pair for pair in zip(*pages) if pair[0] != pair[1]]
+    equal(differences[:3], [], "lines of the page that differ")
+    equal(len(pages[0]), len(pages[1]), "lines of the page")
 
 
 @suite.check
