@@ -330,28 +330,44 @@ START_TEST(an_operator_keeps_nothing_and_a_manager_with_a_role_has_both)
 }
 END_TEST
 
-/* P2: a row of requests.def that asks for a manager has something to manage, or is a list that handlers cut down. */
+/*
+ * P2: a row of requests.def that a manager may ask names one integration, or is a list that its handler cuts down.  What
+ * may be asked without a name and is no list is not a manager's then.
+ */
 START_TEST(every_right_of_a_manager_is_about_an_integration)
 {
 	for (enum request_kind kind = 0; kind < REQUEST_COUNT; kind++) {
 		const struct request_info *info = request_info(kind);
-		bool is_named = false;
 		size_t names = 0;
 
 		for (size_t i = 0; i < info->field_count; i++)
 			names += info->fields[i].field == FIELD_NAME ||
 				 info->fields[i].field == FIELD_INTEGRATION;
-		for (size_t i = 0; i < info->field_count; i++)
-			is_named = is_named || (info->fields[i].is_needed &&
-						       (info->fields[i].field == FIELD_NAME ||
-							       info->fields[i].field == FIELD_INTEGRATION));
 		if (!policy_allows_manager(info->right))
 			continue;
 		ck_assert_msg(info->state == STATE_OPEN, "%s", info->method);
 		ck_assert_msg(names <= 1, "%s", info->method); /* which one would be the one that counts? */
-		ck_assert_msg(is_named || (info->right == RIGHT_VIEWER && info->duty == DUTY_READ), "%s",
+		ck_assert_msg(names == 1 || (info->right == RIGHT_VIEWER && info->duty == DUTY_READ), "%s",
 			info->method);
 	}
+}
+END_TEST
+
+START_TEST(an_alert_is_seen_to_by_a_manager_of_its_own_integration)
+{
+	static const char more[] = "\"until\":\"2027-02-01T00:00:00Z\",\"note\":\"n\"";
+
+	start();
+	manager_may_not("alert.ack", "{\"alert\":\"no_description:own:KEY\",%s}", more);
+	manager_may_not("alert.ack",
+		"{\"integration\":\"foreign\",\"alert\":\"no_description:foreign:KEY\",%s}", more);
+	ck_assert_str_eq(
+		by_manager("alert.ack",
+			"{\"integration\":\"own\",\"alert\":\"no_description:foreign:KEY\",%s}", more),
+		"not_found");
+	core_ask_ok(&world, UID_OPERATOR, "alert.ack", "{\"alert\":\"no_description:foreign:KEY\",%s}", more);
+	manager_may("alert.ack", "{\"integration\":\"own\",\"alert\":\"no_description:own:KEY\",%s}", more);
+	core_world_end(&world);
 }
 END_TEST
 
@@ -431,6 +447,7 @@ UNIT_MAIN("core_managers", a_manager_is_told_nothing_of_what_it_does_not_manage,
 	managed_by_refuses_whom_nobody_knows_and_who_is_nobody,
 	a_name_that_somebody_else_got_later_gains_nothing, a_group_manages_through_its_members,
 	an_operator_keeps_nothing_and_a_manager_with_a_role_has_both,
-	every_right_of_a_manager_is_about_an_integration, integration_show_tells_the_numbers_that_count,
-	whoami_tells_a_manager_and_nobody_else_what_it_manages, a_manager_is_no_stranger,
-	no_reply_to_a_manager_holds_a_value)
+	every_right_of_a_manager_is_about_an_integration,
+	an_alert_is_seen_to_by_a_manager_of_its_own_integration,
+	integration_show_tells_the_numbers_that_count, whoami_tells_a_manager_and_nobody_else_what_it_manages,
+	a_manager_is_no_stranger, no_reply_to_a_manager_holds_a_value)
