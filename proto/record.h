@@ -44,9 +44,9 @@ struct record {
 	uint64_t object; /* grant number; 0: none */
 	char run[27]; /* run id of a fetch, or "" */
 	/*
-	 * What exactly: the versions of a fetch ("A=3 B=1"), the fields of a change ("title owner"), the rule of a grant
-	 * ("uid=1001 unit=etl.service").  Printable ASCII without quotes and backslashes (a unit's backslash stands as /, which
-	 * no unit has); not owned; len 0: nothing; what is to be stored ends in a NUL.  After record_read it points into the document.
+	 * What exactly: the versions of a fetch ("A=3 B=1"), the fields of a change ("title access=read-only"), the rule of a
+	 * grant ("uid=1001 unit=etl.service"), a name or reason that somebody gave ("to='Ada Lovelace'").  Visible characters
+	 * without double quotes and backslashes (a unit's backslash stands as /, which no unit has); not owned; len 0: nothing; what is to be stored ends in a NUL.  After record_read it points into the document.
 	 */
 	struct record_subject subject;
 	uint32_t repeats; /* 1, or how many refusals this record stands for */

@@ -94,11 +94,18 @@ static bool takes_field(const struct request_info *info, enum field field)
 	return false;
 }
 
-/* An empty string takes back what an integration said about itself, whatever the field's type. */
+/* What an edit may take back, whatever the field's type. */
+static bool is_clearable(enum request_kind kind, enum field field)
+{
+	if (kind == REQUEST_SECRET_EDIT)
+		return field == FIELD_DESCRIPTION || field == FIELD_ISSUER || field == FIELD_ACCESS;
+	return kind == REQUEST_INTEGRATION_EDIT && field > FIELD_CONTACT && field <= FIELD_LABELS;
+}
+
+/* An empty string takes back what was said. */
 static bool is_cleared(const struct request *request, enum field field, const struct json_token *value)
 {
-	return request->kind == REQUEST_INTEGRATION_EDIT && field > FIELD_CONTACT && field <= FIELD_LABELS &&
-	       value->type == JSON_STRING && value->len == 0;
+	return is_clearable(request->kind, field) && value->type == JSON_STRING && value->len == 0;
 }
 
 static enum err read_field(struct request *request, const struct json_token *key)

@@ -131,8 +131,8 @@ struct request {
  * Errors: BAD_JSON, TOO_COMPLEX, BAD_REQUEST, UNKNOWN_METHOD, BAD_PARAMS, BAD_NAME, RESERVED_NAME, BAD_VALUE,
  * TOO_LARGE, UNSUPPORTED.  On BAD_PARAMS for absent fields, detail names all of them.
  *
- * field[] holds only what was checked; on an error, what came before it in the line.  In integration.edit an
- * empty string clears a documented text that may be absent.
+ * field[] holds only what was checked; on an error, what came before it in the line.  In integration.edit
+ * and secret.edit an empty string clears a documented text that may be absent.
  */
 enum err request_parse(const char *line, size_t len, struct request *request);
 

@@ -57,6 +57,13 @@ static const struct row {
 } rows[] = {
 	{"integration.show", "{\"name\":\"%s\"}", true},
 	{"integration.edit", "{\"name\":\"%s\",\"purpose\":\"p\"}", true},
+	{"integration.history", "{\"name\":\"%s\"}", true},
+	{"integration.review", "{\"name\":\"%s\"}", true},
+	{"integration.transfer", "{\"name\":\"%s\",\"owner\":\"e\",\"contact\":\"c\"}", false},
+	{"integration.suspend", "{\"name\":\"%s\"}", false},
+	{"integration.resume", "{\"name\":\"%s\"}", false},
+	{"integration.retire", "{\"name\":\"%s\"}", false},
+	{"secret.edit", "{\"integration\":\"%s\",\"key\":\"KEY\",\"issuer\":\"i\"}", true},
 	{"grant.list", "{\"integration\":\"%s\"}", true},
 	{"grant.explain", "{\"integration\":\"%s\"}", true},
 	{"grant.explain", "{\"integration\":\"%s\",\"user\":\"70005\",\"unit\":\"a.service\"}", true},

@@ -472,6 +472,12 @@ static const char *const good[REQUEST_COUNT] = {
 	[REQUEST_INTEGRATION_LIST] = "{}",
 	[REQUEST_INTEGRATION_SHOW] = "{\"name\":\"app\"}",
 	[REQUEST_INTEGRATION_EDIT] = "{\"name\":\"app\",\"title\":\"u\"}",
+	[REQUEST_INTEGRATION_TRANSFER] = "{\"name\":\"app\",\"owner\":\"e\",\"contact\":\"c\"}",
+	[REQUEST_INTEGRATION_REVIEW] = "{\"name\":\"app\"}",
+	[REQUEST_INTEGRATION_HISTORY] = "{\"name\":\"app\"}",
+	[REQUEST_INTEGRATION_SUSPEND] = "{\"name\":\"app\"}",
+	[REQUEST_INTEGRATION_RESUME] = "{\"name\":\"app\"}",
+	[REQUEST_INTEGRATION_RETIRE] = "{\"name\":\"new\"}",
 	[REQUEST_GRANT_ADD] = "{\"integration\":\"app\",\"rule\":{\"unit\":\"a.service\"}}",
 	[REQUEST_GRANT_REMOVE] = "{\"integration\":\"app\",\"id\":2}",
 	[REQUEST_GRANT_LIST] = "{}",
@@ -483,6 +489,7 @@ static const char *const good[REQUEST_COUNT] = {
 	[REQUEST_SECRET_PUT] =
 		("{\"integration\":\"app\",\"key\":\"A\",\"value\":\"Zm9vYmFyLXRyaXBsZS1zZWNyZXQhIQ==\","
 		 "\"encoding\":\"base64\",\"request_id\":\"00000000000000000000000000000001\"}"),
+	[REQUEST_SECRET_EDIT] = "{\"integration\":\"app\",\"key\":\"A\",\"issuer\":\"i\"}",
 	[REQUEST_SECRET_LIST] = "{\"integration\":\"app\"}",
 	[REQUEST_SECRET_SHOW] = "{\"integration\":\"app\",\"key\":\"A\"}",
 	[REQUEST_SECRET_REVOKE] = "{\"integration\":\"app\",\"key\":\"A\",\"version\":1,\"force\":true}",

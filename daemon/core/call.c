@@ -47,6 +47,38 @@ const char *call_copy(struct call *call, const char *text)
 	return copy == NULL ? NULL : memcpy(copy, text, size);
 }
 
+const char *call_text(struct call *call, enum field field)
+{
+	size_t size = (size_t)field_info(field)->max + 1;
+	char *text = request_has(call->request, field) ? arena_alloc(&call->core->arena, size) : NULL;
+
+	if (text != NULL)
+		request_text(call->request, field, text, size);
+	return text;
+}
+
+void call_subject_text(struct call *call, const char *name, const char *text)
+{
+	size_t len = strlen(text);
+	BUF_AUTO shown = {0};
+
+	for (size_t at = 0; at < len;) {
+		uint32_t character = 0;
+		size_t size = text_character(text + at, len - at, &character);
+
+		if (size == 0 || text_is_hidden(character))
+			buf_append_byte(&shown, '?');
+		else if (character == '\'' || character == '"')
+			buf_append_string(&shown, character == '"' ? "\u201d" : "\u2019");
+		else
+			buf_append(&shown, text + at, size);
+		at += size == 0 ? 1 : size;
+	}
+	buf_append_byte(&shown, '\0');
+	if (!buf_failed(&shown))
+		call_subject(call, "%s='%s'", name, shown.bytes);
+}
+
 void call_subject(struct call *call, const char *format, ...)
 {
 	struct record_subject *subject = &call->record.subject;

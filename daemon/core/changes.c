@@ -10,7 +10,7 @@ enum err changes_note(struct call *call, const struct store_change *change)
 
 	row.time_ms = call->now_ms;
 	row.uid = call->who->uid;
-	row.has_approver = call->has_approver;
-	row.approved_by = call->approved_by;
+	row.has_approver = call->approved != NULL;
+	row.approved_by = call->approved != NULL ? call->approved->by : 0;
 	return store_change_insert(call->core->store, &row);
 }

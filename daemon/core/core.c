@@ -73,6 +73,7 @@ enum err core_new(const struct core_options *options, struct core **out)
 	checkpoint_set_host(core->host, options->host != NULL ? options->host : "");
 	core->started_ms = clock_wall_ms();
 	core->state_dir = options->state_dir;
+	core->has_retired = true; /* the first tick looks */
 
 	enum err err = init_memory(core, options->may_swap);
 
@@ -231,6 +232,8 @@ static enum err work_tick(struct core *core, void *arg)
 		err = forget_use(core, tick);
 	if (err == OK)
 		err = holders_store(core);
+	if (err == OK)
+		err = retired_tick(core, tick->now_ms);
 	return err;
 }
 

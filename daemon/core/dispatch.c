@@ -99,7 +99,8 @@ static enum err run_handler(struct call *call)
 		return err;
 	if (call->is_repeated) {
 		call->must_checkpoint =
-			call->request->kind == REQUEST_SECRET_REVOKE; /* P10: the first one may have failed */
+			call->request->kind == REQUEST_SECRET_REVOKE || /* P10: the first one */
+			call->request->kind == REQUEST_INTEGRATION_RETIRE; /* may have failed */
 		return OK;
 	}
 	err = dispatch_handle(call);

@@ -50,6 +50,7 @@ struct core {
 	struct watches *watches;
 	struct request request; /* the request at hand */
 	struct turn turn;
+	bool has_retired; /* a retired integration may have left versions that somebody held */
 	bool must_checkpoint; /* something was shredded and the write-ahead log may still hold it (P10) */
 	int64_t started_ms;
 	uint64_t undelivered;
@@ -92,8 +93,6 @@ struct call {
 	int64_t now_ms;
 	struct buf result; /* JSON text of the result; never with a value */
 	struct json_writer w; /* writes result */
-	bool has_approver; /* a second person has approved the request */
-	uint32_t approved_by;
 	struct record record; /* what the audit record will say, apart from outcome and numbering */
 	int64_t retry_after_ms; /* with RATE_LIMITED and BUSY */
 	const char *detail; /* on a refusal: told to the caller; names things of ours only */
@@ -119,8 +118,14 @@ typedef enum err handler_fn(struct call *call);
 /* A NUL-terminated copy of text in the request's arena; NULL stays NULL, and is also the answer when the arena is used up. */
 const char *call_copy(struct call *call, const char *text);
 
+/* A text of the request in its arena; NULL: it is absent, or the arena is used up. */
+const char *call_text(struct call *call, enum field field);
+
 /* Adds to record.subject, separated by a space; silently ends at its limit. */
 __attribute__((format(printf, 2, 3))) void call_subject(struct call *call, const char *format, ...);
+
+/* Adds NAME='text', what somebody wrote, with typographic quotes for its own and ? for what is hidden: it cannot end before its end. */
+void call_subject_text(struct call *call, const char *name, const char *text);
 
 /* What is worth saying of something done: into the audit record. */
 void call_detail(struct call *call, const char *detail);
@@ -236,6 +241,26 @@ enum err integration_find(struct call *call, enum field field, struct integratio
 /* The whole record of the request's name, its texts copied into the request's arena so that it can be changed.  ERR_NOT_FOUND. */
 enum err integration_load_whole(struct call *call, struct store_integration *out);
 
+/* The same by name: for those that work on several.  Room in the arena is the caller's to give back. */
+enum err integration_load_record(struct call *call, const char *name, struct store_integration *out);
+
+/* ---- integration_rules.c, integration_owners.c, integration_states.c: for those that change one ---- */
+
+/* May its record be stored like this?  BAD_VALUE names all that is missing. */
+enum err integration_check(struct call *call, const struct store_integration *integration);
+
+/* Remembers which user of this host the owner is, if any. */
+void integration_resolve_owner(struct store_integration *integration);
+
+/* RETIRED: its record stays as it is. */
+enum err integration_check_open(struct call *call, const struct store_integration *integration);
+
+/* From now on it is in another state: row, history, record of audit, and whoever watches it. */
+enum err integration_set_state(struct call *call, struct store_integration *integration, const char *state);
+
+/* integration_retire.c: destroys what retired integrations have left once nobody holds it; in the tick's transaction (P10). */
+enum err retired_tick(struct core *core, int64_t now_ms);
+
 /* ---- changes.c ---- */
 
 /* One row of history in the request's transaction; integration_id, key, version, field, old, new and reason are the caller's. */
@@ -243,7 +268,8 @@ enum err changes_note(struct call *call, const struct store_change *change);
 
 /* ---- integrations.c: for those that change one ---- */
 
-/* Member integration of a result: every documented field, and what became of it. */
+/* Member integration of a result: every documented field, and what became of it; and a result of that member alone. */
+void integration_put(struct call *call, const struct store_integration *integration);
 void integration_write(struct call *call, const struct store_integration *integration);
 
 /* ---- session.c ---- */

@@ -154,6 +154,10 @@ static enum err insert(struct call *call, struct store_integration *integration)
 		err = changes_note(call, &(struct store_change){.integration_id = integration->id,
 						 .field = "state",
 						 .new = integration->state});
+	if (err == OK && integration->is_grants_locked)
+		err = changes_note(call, &(struct store_change){.integration_id = integration->id,
+						 .field = field_info(FIELD_LOCK_GRANTS)->wire,
+						 .new = "true"});
 	return err == OK ? note_changes(call, &nothing, integration) : err;
 }
 
@@ -166,7 +170,8 @@ enum err handle_integration_add(struct call *call)
 		.created_ms = call->now_ms,
 		.changed_ms = call->now_ms,
 		.created_by = call->who->uid,
-		.changed_by = call->who->uid};
+		.changed_by = call->who->uid,
+		.is_grants_locked = request_flag(call->request, FIELD_LOCK_GRANTS)};
 	enum err err = check_room(call);
 
 	if (err == OK)
@@ -177,7 +182,12 @@ enum err handle_integration_add(struct call *call)
 	set_default(&integration, FIELD_ROTATE_AFTER, "365d");
 	set_default(&integration, FIELD_REVIEW_AFTER, "90d");
 	describe_changes(call, &nothing, &integration);
-	err = insert(call, &integration);
+	if (integration.is_grants_locked)
+		call_subject(call, "lock_grants=true");
+	integration_resolve_owner(&integration);
+	err = integration_check(call, &integration);
+	if (err == OK)
+		err = insert(call, &integration);
 	if (err == OK)
 		err = managers_write(call, &integration);
 	if (err == OK)
@@ -202,6 +212,8 @@ enum err handle_integration_edit(struct call *call)
 	struct store_integration before = integration;
 
 	if (err == OK)
+		err = integration_check_open(call, &integration);
+	if (err == OK)
 		err = take_fields(call, &integration);
 	if (err == OK && !has_documented_field(call))
 		err = call_refuse(call, ERR_BAD_PARAMS, "nothing to change", "no field to change was given");
@@ -215,6 +227,11 @@ enum err handle_integration_edit(struct call *call)
 		integration_write(call, &before);
 		return OK;
 	}
+	err = integration_check(call, &integration);
+	if (err != OK)
+		return err;
+	if (request_has(call->request, FIELD_OWNER))
+		integration_resolve_owner(&integration);
 	integration.changed_ms = call->now_ms;
 	integration.changed_by = call->who->uid;
 	err = store_integration_update(call->core->store, &integration);

@@ -96,12 +96,10 @@ static enum err on_load(void *arg, const struct store_integration *integration)
 	return OK;
 }
 
-enum err integration_load_whole(struct call *call, struct store_integration *out)
+enum err integration_load_record(struct call *call, const char *name, struct store_integration *out)
 {
 	struct loading loading = {call, out};
-	char name[INTEGRATION_NAME_BYTES_MAX + 1] = "";
 
-	request_text(call->request, FIELD_NAME, name, sizeof(name));
 	snprintf(call->record.integration, sizeof(call->record.integration), "%s", name);
 
 	enum err err = store_integration_get(call->core->store, name, on_load, &loading);
@@ -110,4 +108,12 @@ enum err integration_load_whole(struct call *call, struct store_integration *out
 		return call_refuse(
 			call, err, "no such integration", "no such integration; see coffer integration list");
 	return err;
+}
+
+enum err integration_load_whole(struct call *call, struct store_integration *out)
+{
+	char name[INTEGRATION_NAME_BYTES_MAX + 1] = "";
+
+	request_text(call->request, FIELD_NAME, name, sizeof(name));
+	return integration_load_record(call, name, out);
 }

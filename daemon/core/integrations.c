@@ -25,17 +25,30 @@ static void write_field(struct json_writer *w, const struct store_integration *i
 	field_write_json(w, field, integration->text[field - INTEGRATION_TEXT_FIRST]);
 }
 
+static void write_review(struct json_writer *w, const struct store_integration *integration)
+{
+	json_put_time(w, "reviewed_at", integration->reviewed_ms);
+	if (integration->reviewed_ms != 0)
+		write_person(w, "reviewed_by", integration->reviewed_by);
+	else
+		json_put_string(w, "reviewed_by", NULL);
+}
+
 static void write_record(struct json_writer *w, const struct store_integration *integration)
 {
 	json_begin_object(w);
 	json_put_string(w, "name", integration->name);
 	json_put_string(w, "state", integration->state);
+	json_put_time(
+		w, "state_at", integration->state_ms != 0 ? integration->state_ms : integration->created_ms);
 	for (enum field field = FIELD_TITLE; field <= FIELD_LABELS; field++)
 		write_field(w, integration, field);
 	json_put_time(w, "created_at", integration->created_ms);
 	write_person(w, "created_by", integration->created_by);
 	json_put_time(w, "changed_at", integration->changed_ms);
 	write_person(w, "changed_by", integration->changed_by);
+	write_review(w, integration);
+	json_put_bool(w, "grants_locked", integration->is_grants_locked);
 	json_end_object(w);
 }
 
@@ -52,14 +65,20 @@ static void write_summary(
 		write_field(w, integration, fields[i]);
 	json_put_time(w, "created_at", integration->created_ms);
 	json_put_time(w, "last_fetched_at", last_fetched_ms);
+	json_put_time(w, "reviewed_at", integration->reviewed_ms);
 	json_end_object(w);
+}
+
+void integration_put(struct call *call, const struct store_integration *integration)
+{
+	json_key(&call->w, "integration");
+	write_record(&call->w, integration);
 }
 
 void integration_write(struct call *call, const struct store_integration *integration)
 {
 	json_begin_object(&call->w);
-	json_key(&call->w, "integration");
-	write_record(&call->w, integration);
+	integration_put(call, integration);
 	json_end_object(&call->w);
 }
 

@@ -58,6 +58,7 @@ static enum err on_listed(void *arg, const struct store_secret *secret)
 	row->key = call_copy(list->call, secret->key);
 	row->description = call_copy(list->call, secret->description);
 	row->issuer = call_copy(list->call, secret->issuer);
+	row->access = call_copy(list->call, secret->access);
 	if (row->key == NULL)
 		return ERR_INTERNAL;
 	list->count++;
@@ -80,9 +81,7 @@ static enum err write_secret(struct call *call, const struct store_secret *row, 
 	struct states states = {.w = w};
 
 	json_begin_object(w);
-	json_put_string(w, "key", row->key);
-	json_put_string(w, "description", row->description);
-	json_put_string(w, "issuer", row->issuer);
+	secrets_write_record(w, row);
 	json_key(w, "draining");
 	json_begin_array(w);
 
@@ -259,9 +258,7 @@ enum err handle_secret_show(struct call *call)
 		return err;
 	json_begin_object(w);
 	json_put_string(w, "integration", integration.name);
-	json_put_string(w, "key", secret.row.key);
-	json_put_string(w, "description", secret.row.description);
-	json_put_string(w, "issuer", secret.row.issuer);
+	secrets_write_record(w, &secret.row);
 	json_put_time(w, "created_at", secret.row.created_ms);
 	write_person(w, "created_by", secret.row.created_by);
 	json_key(w, "versions");

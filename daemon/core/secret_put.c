@@ -4,14 +4,11 @@
  */
 #include "secret_rows.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "base64.h"
 #include "envelope.h"
 #include "watches.h"
-
-enum { LINE_FIELD_BYTES = 2048 };
 
 /* The value's bytes in the request's arena: the only place where it is in the clear (P1). */
 static enum err decode_value(struct call *call, struct secret *out)
@@ -118,13 +115,6 @@ static enum err seal_value(struct call *call, const struct integration *integrat
 	return err;
 }
 
-static const char *take_text(struct call *call, enum field field)
-{
-	char text[LINE_FIELD_BYTES] = "";
-
-	return request_text(call->request, field, text, sizeof(text)) ? call_copy(call, text) : NULL;
-}
-
 /* What was current drains, and the new version is there. */
 static enum err store_new(struct call *call, const struct integration *integration,
 	const struct store_version *version, uint64_t replaced)
@@ -163,8 +153,8 @@ static enum err put_version(struct call *call, const struct integration *integra
 	memcpy(version.secret_id, secret->row.id, sizeof(version.secret_id));
 	version.key = secret->row.key;
 	version.version = secret->row.newest;
-	version.note = take_text(call, FIELD_NOTE);
-	version.issuer_ref = take_text(call, FIELD_ISSUER_REF);
+	version.note = call_text(call, FIELD_NOTE);
+	version.issuer_ref = call_text(call, FIELD_ISSUER_REF);
 	err = seal_value(call, integration, &version, value);
 	if (err == OK)
 		err = store_new(call, integration, &version, replaced);

@@ -41,38 +41,30 @@ static enum err begin_secret_row(
 	return err;
 }
 
-/* The text that the request gives, or what it was; "" clears it. */
-static enum err take_text(struct call *call, enum field field, const char **slot)
+/* A text that the request gives is taken over, and its change is a row of history; "" clears it. */
+static enum err take_text(
+	struct call *call, const struct integration *integration, enum field field, const char **slot)
 {
-	size_t size = (size_t)field_info(field)->max + 1;
-	char *text = request_has(call->request, field) ? arena_alloc(&call->core->arena, size) : NULL;
+	const char *old = *slot;
+	const char *new = call_text(call, field);
 
 	if (!request_has(call->request, field))
 		return OK;
-	if (text == NULL)
+	if (new == NULL)
 		return ERR_INTERNAL;
-	request_text(call->request, field, text, size);
-	*slot = text[0] == '\0' ? NULL : text;
-	return OK;
+	*slot = new[0] == '\0' ? NULL : new;
+	return secrets_note_text(call, integration, 0, field, old, *slot);
 }
 
-/* Descriptions and issuers are replaced when they are given; each change is a row of history. */
 static enum err take_record(
 	struct call *call, const struct integration *integration, struct store_secret *row)
 {
-	const struct {
-		enum field field;
-		const char **slot;
-	} texts[] = {{FIELD_DESCRIPTION, &row->description}, {FIELD_ISSUER, &row->issuer}};
-	enum err err = OK;
+	enum err err = take_text(call, integration, FIELD_DESCRIPTION, &row->description);
 
-	for (size_t i = 0; err == OK && i < sizeof(texts) / sizeof(texts[0]); i++) {
-		const char *old = *texts[i].slot;
-
-		err = take_text(call, texts[i].field, texts[i].slot);
-		if (err == OK)
-			err = secrets_note_text(call, integration, 0, texts[i].field, old, *texts[i].slot);
-	}
+	if (err == OK)
+		err = take_text(call, integration, FIELD_ISSUER, &row->issuer);
+	if (err == OK)
+		err = take_text(call, integration, FIELD_ACCESS, &row->access);
 	return err;
 }
 
@@ -87,4 +79,41 @@ enum err secrets_put_row(struct call *call, const struct integration *integratio
 		return err;
 	row->newest++;
 	return row->key == NULL ? ERR_INTERNAL : store_secret_put(call->core->store, row);
+}
+
+void secrets_write_record(struct json_writer *w, const struct store_secret *row)
+{
+	json_put_string(w, "key", row->key);
+	json_put_string(w, "description", row->description);
+	json_put_string(w, "issuer", row->issuer);
+	json_put_string(w, "access", row->access);
+}
+
+enum err handle_secret_edit(struct call *call)
+{
+	struct integration integration = {0};
+	struct secret_row secret = {0};
+	enum err err = secrets_find(call, &integration, &secret);
+
+	if (err == OK)
+		err = secrets_check_open(call, &integration);
+	if (err == OK && !request_has(call->request, FIELD_DESCRIPTION) &&
+		!request_has(call->request, FIELD_ISSUER) && !request_has(call->request, FIELD_ACCESS))
+		err = call_refuse(call, ERR_BAD_PARAMS, "nothing to change",
+			"no field to change was given: description, issuer or access");
+	if (err == OK)
+		err = take_record(call, &integration, &secret.row);
+	if (err == OK)
+		err = store_secret_put(call->core->store, &secret.row);
+	if (err != OK)
+		return err;
+	if (call->record.subject.len == 0)
+		call_detail(call, "everything was so already");
+	json_begin_object(&call->w);
+	json_key(&call->w, "secret");
+	json_begin_object(&call->w);
+	secrets_write_record(&call->w, &secret.row);
+	json_end_object(&call->w);
+	json_end_object(&call->w);
+	return OK;
 }

@@ -23,7 +23,7 @@ enum err secrets_find(struct call *call, struct integration *integration, struct
 /* Two people at once: one gets ok, the other learns that the key has changed (CONFLICT). */
 enum err secrets_check_expected(struct call *call, const struct secret_row *secret);
 
-/* RETIRED: nothing of the integration's secrets changes any more but to end. */
+/* RETIRED: versions of the integration may end, and nothing else of its secrets changes any more. */
 enum err secrets_check_open(struct call *call, const struct integration *integration);
 
 /* One version, as far as its end or its promotion needs it; version 0: there is none. */
@@ -71,7 +71,7 @@ enum err secrets_note_state(struct call *call, const struct integration *integra
 enum err secrets_set_state(struct call *call, const struct integration *integration, uint64_t version,
 	enum version_state old, enum version_state new);
 
-/* History of a text of the secret (version 0) or of a version; nothing when it is as it was. */
+/* History and record of a text of the secret (version 0) or of a version; nothing when it is as it was. */
 enum err secrets_note_text(struct call *call, const struct integration *integration, uint64_t version,
 	enum field field, const char *old, const char *new);
 
@@ -106,6 +106,9 @@ enum err uses_newest(struct call *call, const unsigned char integration_id[STORE
 
 /* The secret's own row: made at the first put, its texts replaced by those that the request gives; its number of versions grows by one. */
 enum err secrets_put_row(struct call *call, const struct integration *integration, struct secret_row *secret);
+
+/* Members key, description, issuer and access. */
+void secrets_write_record(struct json_writer *w, const struct store_secret *row);
 
 /* ---- secret_tests.c ---- */
 

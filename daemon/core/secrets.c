@@ -111,7 +111,13 @@ enum err secrets_note_text(struct call *call, const struct integration *integrat
 		.new = new};
 	bool is_same = old == NULL || new == NULL ? old == new : strcmp(old, new) == 0;
 
-	return is_same ? OK : changes_note(call, &change);
+	if (is_same)
+		return OK;
+	if (field == FIELD_ACCESS)
+		call_subject(call, "access=%s", new == NULL ? "none" : new);
+	else
+		call_subject(call, "%s", field_info(field)->wire);
+	return changes_note(call, &change);
 }
 
 void secrets_write_state(struct call *call, const char *key, uint64_t version, enum version_state state)
@@ -124,7 +130,8 @@ void secrets_write_state(struct call *call, const char *key, uint64_t version, e
 enum err secrets_check_open(struct call *call, const struct integration *integration)
 {
 	if (strcmp(integration->state, "retired") == 0)
-		return call_refuse(call, ERR_RETIRED, "the integration is retired", NULL);
+		return call_refuse(call, ERR_RETIRED, "the integration is retired",
+			"it is retired: its records stay, and its versions can only be revoked");
 	return OK;
 }
 
@@ -252,6 +259,8 @@ enum err handle_secret_remove(struct call *call)
 	struct version_survey survey = {0};
 	enum err err = secrets_find(call, &integration, &secret);
 
+	if (err == OK)
+		err = secrets_check_open(call, &integration);
 	if (err == OK)
 		err = secrets_check_expected(call, &secret);
 	if (err == OK)

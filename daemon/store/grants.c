@@ -61,6 +61,20 @@ enum err store_grant_remove(
 	return changed == 0 ? ERR_NOT_FOUND : OK;
 }
 
+enum err store_grant_remove_all(struct store *store, const unsigned char integration_id[STORE_ID_BYTES])
+{
+	QUERY_AUTO query = query_start(store, STATEMENT_GRANT_REMOVE_ALL);
+	uint64_t changed = 0;
+
+	query_put_fixed(&query, integration_id, STORE_ID_BYTES);
+
+	enum err err = query_write(&query, &changed);
+
+	if (err == OK)
+		store->now.counts.grants -= changed;
+	return err;
+}
+
 static void read_id(struct query *query, bool *has_id_out, uint32_t *id_out)
 {
 	*has_id_out = !query_is_null(query);

@@ -178,6 +178,7 @@ typedef enum err store_grant_fn(void *arg, const struct store_grant *grant);
 enum err store_grant_insert(struct store *store, struct store_grant *grant); /* sets grant->id */
 enum err store_grant_remove(struct store *store, const unsigned char integration_id[STORE_ID_BYTES],
 	uint64_t id); /* ERR_NOT_FOUND */
+enum err store_grant_remove_all(struct store *store, const unsigned char integration_id[STORE_ID_BYTES]);
 enum err store_grant_of(struct store *store, const unsigned char integration_id[STORE_ID_BYTES],
 	store_grant_fn *fn, void *arg);
 enum err store_grant_each(struct store *store, store_grant_fn *fn, void *arg);
@@ -327,6 +328,8 @@ typedef enum err store_notable_fn(void *arg, const struct store_notable *version
 
 enum err store_version_notable(
 	struct store *store, store_notable_fn *fn, void *arg); /* by integration, key, version */
+/* The same of all versions of retired integrations that still hold a value. */
+enum err store_version_of_retired(struct store *store, store_notable_fn *fn, void *arg);
 /* All current versions of an integration, by key, in one range read. */
 enum err store_version_current(struct store *store, const unsigned char integration_id[STORE_ID_BYTES],
 	store_version_fn *fn, void *arg);

@@ -142,32 +142,43 @@ enum err store_version_each(struct store *store, store_version_fn *fn, void *arg
 	return visit(&query, fn, arg);
 }
 
-enum err store_version_notable(struct store *store, store_notable_fn *fn, void *arg)
+static enum err visit_notable(struct query *query, store_notable_fn *fn, void *arg)
 {
-	QUERY_AUTO query = query_start(store, STATEMENT_VERSION_NOTABLE);
-
-	while (query_next(&query)) {
+	while (query_next(query)) {
 		struct store_notable version = {0};
 
-		query_fixed(&query, version.integration_id, sizeof(version.integration_id));
-		version.integration = query_text(&query);
-		version.integration_state = query_text(&query);
-		version.rotate_after = query_text_or_null(&query);
-		version.key = query_text(&query);
-		version.version = query_u64(&query);
-		version.state =
-			(enum version_state)query_int_within(&query, VERSION_STAGED, VERSION_DRAINING);
-		version.expires_ms = query_int(&query);
-		version.changed_ms = query_int(&query);
-		version.created_ms = query_int(&query);
-		version.created_by = query_u32(&query);
+		query_fixed(query, version.integration_id, sizeof(version.integration_id));
+		version.integration = query_text(query);
+		version.integration_state = query_text(query);
+		version.rotate_after = query_text_or_null(query);
+		version.key = query_text(query);
+		version.version = query_u64(query);
+		version.state = (enum version_state)query_int_within(query, VERSION_STAGED, VERSION_DRAINING);
+		version.expires_ms = query_int(query);
+		version.changed_ms = query_int(query);
+		version.created_ms = query_int(query);
+		version.created_by = query_u32(query);
 
-		enum err err = query_row_result(&query);
+		enum err err = query_row_result(query);
 
 		if (err == OK)
 			err = fn(arg, &version);
 		if (err != OK)
 			return err;
 	}
-	return query_result(&query);
+	return query_result(query);
+}
+
+enum err store_version_notable(struct store *store, store_notable_fn *fn, void *arg)
+{
+	QUERY_AUTO query = query_start(store, STATEMENT_VERSION_NOTABLE);
+
+	return visit_notable(&query, fn, arg);
+}
+
+enum err store_version_of_retired(struct store *store, store_notable_fn *fn, void *arg)
+{
+	QUERY_AUTO query = query_start(store, STATEMENT_VERSION_OF_RETIRED);
+
+	return visit_notable(&query, fn, arg);
 }
