@@ -25,10 +25,12 @@ SECRET = "hunter2-\"quoted\"-€"
 
 COMMANDS = [
     "status", "whoami",
-    "integration add", "integration list", "integration show", "integration edit",
+    "integration add", "integration list", "integration show", "integration edit", "integration transfer",
+    "integration review", "integration suspend", "integration resume", "integration retire",
     "grant add", "grant list", "grant explain", "grant remove",
     "token create", "token list", "token revoke",
-    "secret put", "secret list", "secret show", "secret test", "secret promote", "secret rollback", "secret revoke",
+    "secret put", "secret edit", "secret list", "secret show", "secret test", "secret promote", "secret rollback",
+    "secret revoke",
     "secret remove", "rotate", "holders", "history", "usage", "alerts", "alert ack",
     "apply", "import", "audit list", "audit follow", "audit export", "audit checkpoint", "audit verify", "report", "audit archive",
 ]
@@ -616,7 +618,8 @@ class ManageTest(CommandTest):
         value = SECRET.encode()
         with FakeDaemon(answer) as daemon:
             args = ["secret", "put", "finance/sync", "PGPASSWORD"]
-            status, seen = self.at_terminal(daemon, args, [(b"shown): ", value + b"\n"), (b"again: ", value + b"\n")])
+            script = [(b"shown): ", value + b"\n"), (b"again: ", value + b"\n"), (b"leaves it out): ", b"\n")]
+            status, seen = self.at_terminal(daemon, args, script)
             self.assertEqual(status, 0, seen)
             self.assertEqual(daemon.requests[0]["params"]["value"], SECRET)
             for form in encodings(SECRET):

@@ -22,6 +22,8 @@ static const struct {
 	{ERR_DENIED, "coffer whoami shows your roles, what you manage and what you may fetch"},
 	{ERR_NOT_FOUND, "coffer integration list and coffer secret list show what there is"},
 	{ERR_CONFLICT, "look at it with the show command, then decide"},
+	{ERR_SUSPENDED,
+		"coffer integration show says since when, --history why; coffer integration resume ends it"},
 	{ERR_RESERVED_NAME, "store it under another name"},
 	{ERR_IN_USE, "--when-drained waits until nobody does, --force does it all the same"},
 	{ERR_UNTESTED, "coffer secret test tests it, --untested does it all the same"},

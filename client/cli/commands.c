@@ -13,6 +13,7 @@
 #include "audit_verify.h"
 #include "apply.h"
 #include "audits.h"
+#include "changes.h"
 #include "cli.h"
 #include "grants.h"
 #include "history.h"
@@ -72,10 +73,11 @@ static const struct command commands[] = {
 		.words = "integration show",
 		.kind = REQUEST_INTEGRATION_SHOW,
 		.operands = {{FIELD_NAME, NEED_ONE}},
-		.run = cli_request,
-		.print = integrations_print_whole,
-		.text = "all about one integration: its record, grants and secrets",
-		.example = "coffer integration show finance/warehouse-sync",
+		.options = {SLOT_HISTORY, FIELD_LIMIT},
+		.run = changes_show,
+		.print = changes_print_shown,
+		.text = "all about one integration: its record, grants and secrets, or every change of them",
+		.example = "coffer integration show finance/warehouse-sync --history",
 	},
 	{
 		.words = "integration edit",
@@ -86,6 +88,57 @@ static const struct command commands[] = {
 		.text = "change what is recorded about an integration",
 		.example = "coffer integration edit finance/warehouse-sync --rotate-after 90d --labels "
 			   "team=data",
+	},
+	{
+		.words = "integration transfer",
+		.kind = REQUEST_COUNT,
+		.operands = {{FIELD_NAME, NEED_MAYBE}},
+		.options = {FIELD_OWNER, SLOT_FROM, SLOT_TO, FIELD_CONTACT, FIELD_BACKUP_CONTACT,
+			FIELD_REASON},
+		.run = changes_transfer,
+		.print = changes_print_transferred,
+		.text = "hand an integration, or everything of a person, to another owner",
+		.example = "coffer integration transfer --from 'Ada Lovelace' --to 'Grace Hopper' \\\n"
+			   "      --contact grace@example.org --reason 'Ada has left'",
+	},
+	{
+		.words = "integration review",
+		.kind = REQUEST_INTEGRATION_REVIEW,
+		.operands = {{FIELD_NAME, NEED_ONE}},
+		.run = cli_request,
+		.print = changes_print_review,
+		.text = "say that its record was read and is true",
+		.example =
+			"coffer integration review finance/warehouse-sync --note 'owner and scope confirmed'",
+	},
+	{
+		.words = "integration suspend",
+		.kind = REQUEST_INTEGRATION_SUSPEND,
+		.operands = {{FIELD_NAME, NEED_ONE}},
+		.run = cli_request,
+		.print = changes_print_state,
+		.text = "refuse all fetches for now, and keep everything",
+		.example = "coffer integration suspend finance/warehouse-sync --reason 'exposed in a log?'",
+	},
+	{
+		.words = "integration resume",
+		.kind = REQUEST_INTEGRATION_RESUME,
+		.operands = {{FIELD_NAME, NEED_ONE}},
+		.run = cli_request,
+		.print = changes_print_state,
+		.text = "let a suspended integration go on",
+		.example = "coffer integration resume finance/warehouse-sync",
+	},
+	{
+		.words = "integration retire",
+		.kind = REQUEST_INTEGRATION_RETIRE,
+		.operands = {{FIELD_NAME, NEED_ONE}},
+		.run = cli_request,
+		.print = changes_print_retired,
+		.text = "end it for good: grants at once, values as soon as nobody holds them; its records "
+			"stay",
+		.example = "coffer integration retire finance/warehouse-sync --reason 'replaced by the new "
+			   "sync'",
 	},
 	{
 		.words = "grant add",
@@ -161,6 +214,15 @@ static const struct command commands[] = {
 		.text = "store a value: from standard input, asked for without showing it, or made here",
 		.example = "pwgen -s 40 1 | coffer secret put finance/warehouse-sync PGPASSWORD --note "
 			   "'first one'",
+	},
+	{
+		.words = "secret edit",
+		.kind = REQUEST_SECRET_EDIT,
+		.operands = {{FIELD_INTEGRATION, NEED_ONE}, {FIELD_KEY, NEED_ONE}},
+		.run = cli_request,
+		.print = secrets_print_edited,
+		.text = "change what is recorded about a secret",
+		.example = "coffer secret edit finance/warehouse-sync PGPASSWORD --access read-only",
 	},
 	{
 		.words = "secret list",

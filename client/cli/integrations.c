@@ -24,6 +24,7 @@ static const struct column record[] = {
 	{"Name", "name", SHOW_TEXT},
 	{"Title", "title", SHOW_TEXT},
 	{"State", "state", SHOW_TEXT},
+	{"Since", "state_at", SHOW_TIME},
 	{"Description", "description", SHOW_TEXT},
 	{"Owner", "owner", SHOW_TEXT},
 	{"Contact", "contact", SHOW_TEXT},
@@ -39,6 +40,7 @@ static const struct column record[] = {
 	{"Documentation", "docs", SHOW_TEXT},
 	{"Approval", "approval", SHOW_TEXT},
 	{"Rotate after", "rotate_after", SHOW_TEXT},
+	{"Never rotated because", "rotate_reason", SHOW_TEXT},
 	{"Review after", "review_after", SHOW_TEXT},
 	{"Expires", "expires_at", SHOW_TIME},
 	{"Fetches per minute", "rate_limit", SHOW_NUMBER},
@@ -49,6 +51,9 @@ static const struct column record[] = {
 	{"Created by", "created_by", SHOW_TEXT},
 	{"Changed", "changed_at", SHOW_TIME},
 	{"Changed by", "changed_by", SHOW_TEXT},
+	{"Reviewed", "reviewed_at", SHOW_LAST},
+	{"Reviewed by", "reviewed_by", SHOW_TEXT},
+	{"Grants locked", "grants_locked", SHOW_TEXT},
 	{0},
 };
 

@@ -5,11 +5,15 @@
 #include "secret_put.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "cli.h"
 #include "commands.h"
 #include "feed.h"
+#include "gate.h"
 #include "params.h"
+#include "tty.h"
 #include "versions.h"
 
 static enum err write_members(struct json_writer *w, const void *context)
@@ -116,6 +120,42 @@ static enum err promote(struct cli *cli, int64_t version)
 	return err;
 }
 
+static void free_text(char **text)
+{
+	free(*text);
+}
+
+#define TEXT_AUTO __attribute__((cleanup(free_text))) char
+
+static enum err send_description(struct cli *cli, const char *description)
+{
+	BUF_AUTO params = {0};
+	REPLY_AUTO reply = {0};
+	struct json_writer w = json_writer(&params);
+
+	if (!gate_is_utf8(description, strlen(description)))
+		return cli_fail(cli, ERR_BAD_VALUE, "the value is stored; the description is not UTF-8");
+	json_begin_object(&w);
+	json_put_string(&w, field_info(FIELD_INTEGRATION)->wire, args_text(&cli->args, FIELD_INTEGRATION));
+	json_put_string(&w, field_info(FIELD_KEY)->wire, args_text(&cli->args, FIELD_KEY));
+	json_put_string(&w, field_info(FIELD_DESCRIPTION)->wire, description);
+	json_end_object(&w);
+	return cli_call(cli, request_info(REQUEST_SECRET_EDIT)->method, &params, &reply);
+}
+
+/* Of a new key, when the value is safe: whoever sits there knows best what it is for.  Nobody is asked in a script. */
+static enum err ask_description(struct cli *cli, int64_t version)
+{
+	TEXT_AUTO *description = NULL;
+
+	if (version != 1 || args_text(&cli->args, FIELD_DESCRIPTION) != NULL || !tty_can_ask())
+		return OK;
+	if (tty_ask_line("what is it for? (the description; Enter leaves it out)", &description) != OK ||
+		description[0] == '\0')
+		return OK;
+	return send_description(cli, description);
+}
+
 enum err secret_put_run(struct cli *cli)
 {
 	ARENA_AUTO arena = {0};
@@ -137,7 +177,11 @@ enum err secret_put_run(struct cli *cli)
 		err = secret_put_deliver(cli, &put, &arena, &value, &reply);
 	if (err != OK)
 		return err;
-	if (is_fed && args_text(&cli->args, FIELD_STAGE) == NULL)
-		return promote(cli, reply_integer(&reply, NULL, "version"));
-	return cli_show(cli, &reply);
+
+	int64_t version = reply_integer(&reply, NULL, "version");
+
+	arena_wipe(&arena); /* P1: while somebody thinks of a description, nobody needs the value */
+	err = is_fed && args_text(&cli->args, FIELD_STAGE) == NULL ? promote(cli, version)
+								   : cli_show(cli, &reply);
+	return err == OK ? ask_description(cli, version) : err;
 }

@@ -16,6 +16,7 @@ static const struct column list[] = {
 	{"DRAINING", "draining", SHOW_TEXT},
 	{"FETCHES", "fetches", SHOW_NUMBER},
 	{"LAST FETCHED", "last_fetched_at", SHOW_LAST},
+	{"ACCESS", "access", SHOW_STATE},
 	{"ISSUER", "issuer", SHOW_TEXT},
 	{"DESCRIPTION", "description", SHOW_TEXT},
 	{0},
@@ -36,6 +37,7 @@ static const struct column secret[] = {
 	{"Key", "key", SHOW_TEXT},
 	{"Description", "description", SHOW_TEXT},
 	{"Issuer", "issuer", SHOW_TEXT},
+	{"Access", "access", SHOW_TEXT},
 	{0},
 };
 
@@ -106,6 +108,13 @@ enum err secrets_print_one(const struct reply *reply)
 		t = json_next(&reply->doc, array, t))
 		err = print_tests(reply, t);
 	return err;
+}
+
+enum err secrets_print_edited(const struct reply *reply)
+{
+	const struct json_token *edited = reply_at(reply, NULL, "secret");
+
+	return edited == NULL ? OK : table_print_block(reply, edited, secret);
 }
 
 enum err secrets_print_version(const struct reply *reply)

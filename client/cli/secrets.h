@@ -14,6 +14,7 @@ enum err secrets_list(struct cli *cli);
 
 enum err secrets_print_list(const struct reply *reply);
 enum err secrets_print_one(const struct reply *reply);
+enum err secrets_print_edited(const struct reply *reply);
 enum err secrets_print_version(const struct reply *reply);
 enum err secrets_print_removed(const struct reply *reply);
 
