@@ -1,5 +1,5 @@
 /*
- * integration.retire: the end of an integration.  Its grants are gone at once and its values when nobody holds them any more,
+ * integration.retire: the end of an integration.  Its grants and tokens are gone at once and its values when nobody holds them any more,
  * those that nobody holds with the request itself (P10); what is recorded about it stays.
  */
 #include <stdio.h>
@@ -133,11 +133,24 @@ static enum err on_grant(void *arg, const struct store_grant *grant)
 	return OK;
 }
 
-static enum err end_grants(struct call *call, const struct integration *integration)
+static enum err on_token(void *arg, const struct store_token *token)
 {
-	enum err err = store_grant_of(call->core->store, integration->id, on_grant, call);
+	if (token->revoked_ms == 0)
+		call_subject(arg, "token=%llu", (unsigned long long)token->id);
+	return OK;
+}
 
-	return err == OK ? store_grant_remove_all(call->core->store, integration->id) : err;
+/* Grants and tokens: nobody is let in any more, nor any connection that was (P2). */
+static enum err end_access(struct call *call, const struct integration *integration)
+{
+	struct store *store = call->core->store;
+	enum err err = store_grant_of(store, integration->id, on_grant, call);
+
+	if (err == OK)
+		err = store_grant_remove_all(store, integration->id);
+	if (err == OK)
+		err = store_token_of(store, integration->id, on_token, call);
+	return err == OK ? store_token_revoke_all(store, integration->id, call->now_ms, call->who->uid) : err;
 }
 
 enum err handle_integration_retire(struct call *call)
@@ -155,7 +168,7 @@ enum err handle_integration_retire(struct call *call)
 	if (err == OK)
 		err = integration_set_state(call, &record, "retired");
 	if (err == OK)
-		err = end_grants(call, &integration);
+		err = end_access(call, &integration);
 	if (err == OK)
 		err = end_versions(call, &integration, &revoked, &draining);
 	if (err != OK)
