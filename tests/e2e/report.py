@@ -16,7 +16,13 @@ from coffer_test import AUDITOR, ETL, OPERATOR, Refused, Skip, Suite, canary, eq
 from moved_clock import MovedVault
 
 BEGIN = datetime(2026, 8, 3, 9, 0, tzinfo=timezone.utc)
-SYNC, MIRROR, HOSTILE, LONG = "finance/warehouse-sync", "crm/mirror", "ops/hostile", "w" * 60 + "/" + "l" * 64
+SYNC, MIRROR, HOSTILE, GONE, LONG = (
+    "finance/warehouse-sync",
+    "crm/mirror",
+    "ops/hostile",
+    "ops/gone",
+    "w" * 60 + "/" + "l" * 64,
+)
 EVIL = "\u202egnp.exe <script>alert(1)</script> \"q\" 'a' &amp; %n =cmd()|x </style><img src=x onerror=alert(1)>"
 WIDTHS = (1280, 400)
 VALUES = []
@@ -79,7 +85,8 @@ def begin_quarter(vault):
     )
     add(vault, HOSTILE, title=EVIL, owner="=cmd|' /C calc'!A0", scope="@SUM(A1)", review_after="never")
     add(vault, LONG, title="T" * 200, description="D" * 2000, owner="o" * 200)
-    for name in (SYNC, MIRROR, HOSTILE, LONG):
+    add(vault, GONE)
+    for name in (SYNC, MIRROR, HOSTILE, GONE, LONG):
         put(vault, name, "PGPASSWORD", "--note", "-2+3", "--issuer", EVIL, "--description", EVIL)
         vault.must_coffer("grant", "add", name, f"user={ETL}")
     put(vault, SYNC, "API_TOKEN")
@@ -88,6 +95,18 @@ def begin_quarter(vault):
         VALUES.append(vault.call("token.create", token)["token"])
     vault.call("token.revoke", {"integration": SYNC, "id": 2})
     vault.must_coffer("grant", "add", SYNC, f"user={ETL}", "unit=etl.service")
+
+
+def hand_over(vault):
+    """Reviewed, given to a colleague, another one out of use for a while, and one for good."""
+    vault.must_coffer("integration", "review", SYNC, "--note", "all of it is true")
+    vault.must_coffer(
+        "integration", "transfer", SYNC, "--owner", "Grace Hopper", "--contact", "grace@example.org", "--reason", EVIL
+    )
+    vault.must_coffer("integration", "suspend", HOSTILE, "--reason", "an odd run")
+    vault.clock.forward(hours=5)
+    vault.must_coffer("integration", "resume", HOSTILE)
+    vault.must_coffer("integration", "retire", GONE, "--reason", "replaced")
 
 
 def rotate(vault):
@@ -108,11 +127,13 @@ def a_quarter_passes(vault):
         if week == 6:
             run(vault, MIRROR, status=3)
             rotate(vault)
+        if week == 10:
+            hand_over(vault)
         if week == 8:
             for stranger in (2901, 2902):  # a second refusal of one of them would only be counted
                 equal(vault.coffer("run", SYNC, "--", "true", uid=stranger).returncode, 125, "a stranger's run")
         vault.clock.forward(days=2)
-    vault.must_coffer("grant", "remove", SYNC, "5")
+    vault.must_coffer("grant", "remove", SYNC, "6")
     put(vault, LONG, "SECOND", "--stage", "--expires-at", "2026-11-20T00:00:00Z")
     make_reports(vault)
 
@@ -199,7 +220,7 @@ def the_recount_notices_what_it_is_there_for(_):
 @suite.check
 def a_sheet_has_a_row_a_secret_and_no_formula(_):
     rows = list(csv.DictReader(io.StringIO(text("report.csv"), newline=""), strict=True))
-    equal(len(rows), 6, "rows")
+    equal(len(rows), 7, "rows")
     for row in rows:
         for cell in row.values():
             assert not cell or cell[0] not in "=+-@\t\r", cell
