@@ -2,6 +2,7 @@
 #include "peer.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <limits.h>
 #include <linux/sched.h>
@@ -9,6 +10,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -425,6 +427,46 @@ START_TEST(peer_has_the_groups_of_connect)
 }
 END_TEST
 
+static void act_log_in_and_become_alice(void)
+{
+	int fd = open("/proc/self/loginuid", O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0 || write(fd, "4711", 4) != 4)
+		_exit(1);
+	close(fd);
+	act_become_alice();
+}
+
+/* P9 */
+START_TEST(peer_has_the_login_behind_its_process_when_it_is_proven)
+{
+	int fd = open("/proc/self/loginuid", O_WRONLY | O_CLOEXEC);
+
+	if (!is_root() || fd < 0) {
+		fprintf(stderr, "not tested: nobody can log in here\n");
+		return;
+	}
+	close(fd);
+
+	struct visitor visitor = start_visitor(act_log_in_and_become_alice, act_nothing);
+	struct principal principal = {.pidfd = -1};
+
+	ck_assert_int_eq(identify(visitor.server_fd, &principal), OK);
+	ck_assert_int_eq(principal.has_login, HAS_PEERPIDFD);
+	if (!HAS_PEERPIDFD) {
+		ck_assert_int_eq(peer_prove(&principal, visitor.pid, ALICE, ALICE + 1), ERR_DENIED);
+		ck_assert(!principal.has_login);
+		ck_assert_int_eq(peer_prove(&principal, visitor.pid, ALICE, ALICE), OK);
+	}
+	ck_assert(principal.has_login);
+	ck_assert_uint_eq(principal.login_uid, 4711);
+	ck_assert_uint_eq(principal.uid, ALICE);
+	peer_clear(&principal);
+	ck_assert(!principal.has_login);
+	end_visitor(&visitor, true);
+}
+END_TEST
+
 START_TEST(peer_of_this_process_is_this_process)
 {
 	int ends[2] = {-1, -1};
@@ -461,4 +503,5 @@ UNIT_MAIN("peer", peer_refuses_what_has_no_connector, peer_refuses_a_dead_connec
 	peer_proof_refuses_a_process_that_ended, peer_proof_is_refused_where_none_is_needed,
 	peer_ends_with_the_connector_whoever_holds_the_socket,
 	peer_is_the_connector_after_the_descriptor_was_passed, peer_is_who_it_was_at_connect,
-	peer_has_the_groups_of_connect, peer_of_this_process_is_this_process)
+	peer_has_the_groups_of_connect, peer_has_the_login_behind_its_process_when_it_is_proven,
+	peer_of_this_process_is_this_process)

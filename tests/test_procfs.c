@@ -219,6 +219,60 @@ START_TEST(read_refuses_what_it_cannot_hold_or_read)
 }
 END_TEST
 
+/* ---- the login ---- */
+
+START_TEST(login_refuses_text_that_the_kernel_does_not_write)
+{
+	static const char *const wrong[] = {"", "\n", " 5", "-1", "+5", "5 ", "5\n\n", "5x", "x",
+		"4294967296", "18446744073709551616", "99999999999999999999999"};
+	uid_t login = 7;
+
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+		ck_assert_msg(!procfs_parse_login(wrong[i], &login), "accepted: %s", wrong[i]);
+	ck_assert(!procfs_parse_login("4294967295", &login));
+	ck_assert_uint_eq(login, 7);
+	ck_assert(procfs_parse_login("4294967294", &login));
+	ck_assert_uint_eq(login, 4294967294U);
+	ck_assert(procfs_parse_login("0\n", &login));
+	ck_assert_uint_eq(login, 0);
+}
+END_TEST
+
+static int act_log_in(int uid)
+{
+	char text[16] = "";
+	int fd = open("/proc/self/loginuid", O_WRONLY | O_CLOEXEC);
+	int len = snprintf(text, sizeof(text), "%d", uid);
+	bool is_written = fd >= 0 && write(fd, text, (size_t)len) == len;
+
+	return is_written && close(fd) == 0 && setresuid(12345, 12345, 12345) == 0 ? 0 : errno;
+}
+
+/* P9 */
+START_TEST(login_stays_when_the_process_becomes_another_user)
+{
+	struct puppet puppet;
+	uid_t login = 7;
+
+	puppets_start();
+	puppet = puppet_new();
+	ck_assert(!procfs_login(-1, &login));
+	ck_assert_uint_eq(login, 7);
+
+	int error = puppet_do(&puppet, act_log_in, 4711);
+
+	if (error == EPERM || error == EACCES || error == ENOENT) {
+		fprintf(stderr, "not tested: nobody can log in here: %s\n", strerror(error));
+	} else {
+		ck_assert_int_eq(error, 0);
+		ck_assert(procfs_login(puppet.pid, &login));
+		ck_assert_uint_eq(login, 4711);
+	}
+	puppet_die(&puppet);
+	puppets_end();
+}
+END_TEST
+
 /* ---- the first of a namespace ---- */
 
 static int act_nothing(int arg)
@@ -326,6 +380,7 @@ UNIT_MAIN("procfs", stat_refuses_text_that_the_kernel_does_not_write,
 	stat_refuses_numbers_that_no_process_has, stat_refuses_every_cut_before_the_end_of_the_start_time,
 	stat_refuses_a_zero_byte_behind_the_name, stat_is_not_misled_by_a_name,
 	stat_of_this_process_is_right_whatever_its_name_is, stat_of_nobody_is_none,
-	read_refuses_what_it_cannot_hold_or_read, an_ordinary_process_is_no_init,
+	read_refuses_what_it_cannot_hold_or_read, login_refuses_text_that_the_kernel_does_not_write,
+	login_stays_when_the_process_becomes_another_user, an_ordinary_process_is_no_init,
 	a_process_whose_number_ends_like_that_of_an_init_is_none,
 	the_first_process_of_a_pid_namespace_is_an_init, a_process_has_a_path_in_its_own_unit_alone)

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "cgroup.h"
+#include "procfs.h"
 
 #ifndef SO_PEERPIDFD
 #define SO_PEERPIDFD 77
@@ -175,8 +176,10 @@ static const char *identify(int socket_fd, struct principal *principal)
 	if (reason != NULL)
 		return reason;
 	principal->unit_reason = REASON_UNPROVEN;
-	if (principal->is_pid_proven)
+	if (principal->is_pid_proven) {
 		principal->unit_reason = read_unit(principal->pid, principal->unit);
+		principal->has_login = procfs_login(principal->pid, &principal->login_uid);
+	}
 	return has_ended(principal->pidfd) ? REASON_DEAD : NULL; /* P9: after the lookup, never before */
 }
 
@@ -206,6 +209,7 @@ bool peer_needs_proof(const struct principal *principal)
 enum err peer_prove(struct principal *principal, pid_t pid, uid_t uid, gid_t gid)
 {
 	char unit[UNIT_BYTES_MAX + 1] = "";
+	uid_t login_uid = 0;
 
 	if (!peer_needs_proof(principal))
 		return ERR_DENIED;
@@ -213,12 +217,15 @@ enum err peer_prove(struct principal *principal, pid_t pid, uid_t uid, gid_t gid
 		return ERR_DENIED;
 
 	const char *reason = read_unit(pid, unit);
+	bool has_login = procfs_login(pid, &login_uid);
 
 	if (has_ended(principal->pidfd))
 		return ERR_DENIED; /* P9: alive after the lookup, so alive all along */
 	principal->is_pid_proven = true;
 	principal->unit_reason = reason;
 	memcpy(principal->unit, unit, sizeof(unit));
+	principal->has_login = has_login;
+	principal->login_uid = login_uid;
 	return OK;
 }
 

@@ -26,6 +26,8 @@ struct principal {
 	char unit[UNIT_BYTES_MAX + 1]; /* system unit, "" when there is none or it is not proven */
 	uint64_t
 		token_id; /* of the token that this connection has shown, or 0; whether it is still good is asked at each use */
+	bool has_login; /* the process is behind a login, and proven */
+	uid_t login_uid; /* whose: it stays the same through su and sudo */
 	const char *unit_reason; /* why there is no unit; a constant, for whoami and the audit record */
 };
 

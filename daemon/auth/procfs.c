@@ -128,6 +128,30 @@ bool procfs_is_init(pid_t pid)
 	return end >= 2 && line[end - 1] == '1' && (line[end - 2] == '\t' || line[end - 2] == ' ');
 }
 
+bool procfs_parse_login(const char *text, uid_t *out)
+{
+	char *end = NULL;
+
+	errno = 0;
+
+	unsigned long login = strtoul(text, &end, 10);
+
+	if (text[0] < '0' || text[0] > '9' || errno != 0 || login >= UINT32_MAX)
+		return false;
+	if (*end != '\0' && strcmp(end, "\n") != 0)
+		return false;
+	*out = (uid_t)login;
+	return true;
+}
+
+bool procfs_login(pid_t pid, uid_t *out)
+{
+	char text[FILE_BYTES] = "";
+	size_t len = 0;
+
+	return read_of(pid, "loginuid", text, &len) && procfs_parse_login(text, out);
+}
+
 bool procfs_unit_path(pid_t pid, const char *unit, char *out, size_t cap)
 {
 	char text[FILE_BYTES] = "";

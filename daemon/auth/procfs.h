@@ -27,6 +27,15 @@ bool procfs_parse_stat(const char *text, size_t len, struct procfs_stat *out);
 /* True for the first process of a pid namespace, which is a reaper of orphans, and where it cannot be read. */
 bool procfs_is_init(pid_t pid);
 
+/*
+ * Behind which login the process is, whoever it became since: proc_pid_loginuid(5).  False when it is behind none, and where
+ * the kernel does not tell.
+ */
+bool procfs_login(pid_t pid, uid_t *out);
+
+/* The file's text, a NUL behind it: one decimal number.  False for 4294967295, which means none, and for any other text. */
+bool procfs_parse_login(const char *text, uid_t *out);
+
 /* Path of the unit below the root of its hierarchy; false when the process is not in this unit (any more). */
 bool procfs_unit_path(pid_t pid, const char *unit, char *out, size_t cap);
 
