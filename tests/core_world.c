@@ -490,6 +490,25 @@ const char *core_ask(struct core_world *world, uint32_t uid, const char *method,
 	return finish(&asking);
 }
 
+const char *core_ask_approved(
+	struct core_world *world, uint32_t uid, const char *method, const char *params, ...)
+{
+	struct asking asking = {0};
+	va_list args;
+
+	asking_start(&asking, world, uid);
+	va_start(args, params);
+	send_params(&asking, method, params, args);
+	va_end(args);
+
+	const char *word = finish(&asking);
+
+	if (strcmp(word, "approval_required") != 0)
+		return word;
+	return core_ask(world, uid == 0 ? UID_ADMIN : 0, "request.approve", "{\"id\":%d}",
+		core_error_data(world, "request")->valueint);
+}
+
 const char *core_ask_as(struct core_world *world, uint32_t uid, const struct puppet *puppet,
 	const char *method, const char *params, ...)
 {
@@ -548,8 +567,9 @@ void core_add_integration(struct core_world *world, const char *name)
 
 void core_grant(struct core_world *world, const char *integration, uint32_t uid)
 {
-	core_ask_ok(world, UID_ADMIN, "grant.add", "{\"integration\":\"%s\",\"rule\":{\"user\":\"%u\"}}",
-		integration, uid);
+	/* Nobody grants anything to themselves alone. */
+	core_ask_ok(world, uid == UID_ADMIN ? 0 : UID_ADMIN, "grant.add",
+		"{\"integration\":\"%s\",\"rule\":{\"user\":\"%u\"}}", integration, uid);
 }
 
 void core_put(struct core_world *world, const char *integration, const char *key, const char *value)

@@ -32,6 +32,7 @@ COMMANDS = [
     "secret put", "secret edit", "secret list", "secret show", "secret test", "secret promote", "secret rollback",
     "secret revoke",
     "secret remove", "rotate", "holders", "history", "usage", "alerts", "alert ack",
+    "request list", "request approve", "request reject",
     "apply", "import", "audit list", "audit follow", "audit export", "audit checkpoint", "audit verify", "report", "audit archive",
 ]
 
@@ -293,6 +294,8 @@ class ManageTest(CommandTest):
              {"integration": "x", "rule": {"user": "a"}, "staged_only": True}),
             (["grant", "add", "x", "user=a", "token"], "grant.add",
              {"integration": "x", "rule": {"user": "a", "token": True}}),
+            (["grant", "add", "x", "user=a", "--destroy-values"], "grant.add",
+             {"integration": "x", "rule": {"user": "a"}, "destroy_values": True}),
             (["grant", "list"], "grant.list", {}),
             (["grant", "list", "x"], "grant.list", {"integration": "x"}),
             (["grant", "explain", "x"], "grant.explain", {"integration": "x"}),

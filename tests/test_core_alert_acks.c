@@ -181,7 +181,9 @@ START_TEST(a_manager_sees_and_acks_what_is_of_its_integration_alone)
 	week_ms = core_clock_ms + 7 * (int64_t)DAY_MS;
 	core_grant(&world, "other", UID_OPERATOR); /* grant_to_role:other:2 */
 	core_faults.full_percent = 99; /* of the host: not a manager's */
-	core_ask_ok(&world, UID_ADMIN, "integration.edit", "{\"name\":\"app\",\"managed_by\":[\"70020\"]}");
+	ck_assert_str_eq(core_ask_approved(&world, UID_ADMIN, "integration.edit",
+				 "{\"name\":\"app\",\"managed_by\":[\"70020\"]}"),
+		"ok");
 	core_ask_ok(&world, manager, "alert.list", "{}");
 	ck_assert_int_eq(cJSON_GetArraySize(core_result(&world, "alerts")), 1);
 	ck_assert_str_eq(

@@ -50,8 +50,10 @@ static void start(void)
 
 static void grant(const char *rule, bool is_staged_only)
 {
-	core_ask_ok(&world, UID_ADMIN, "grant.add", "{\"integration\":\"app\",\"rule\":%s%s}", rule,
-		is_staged_only ? ",\"staged_only\":true" : "");
+	ck_assert_str_eq(
+		core_ask_approved(&world, UID_ADMIN, "grant.add", "{\"integration\":\"app\",\"rule\":%s%s}",
+			rule, is_staged_only ? ",\"staged_only\":true" : ""),
+		"ok");
 }
 
 static void explain(const char *more)
@@ -220,8 +222,9 @@ START_TEST(explain_agrees_with_the_fetch)
 	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
 		start();
 		grant(rules[i], i % 2 == 1);
-		core_ask_ok(&world, UID_ADMIN, "integration.edit",
-			"{\"name\":\"app\",\"managed_by\":[\"70004\",\"70005\"]}");
+		ck_assert_str_eq(core_ask_approved(&world, UID_ADMIN, "integration.edit",
+					 "{\"name\":\"app\",\"managed_by\":[\"70004\",\"70005\"]}"),
+			"ok");
 		core_stage(&world, "app", "KEY", "w");
 		for (uint32_t uid = UID_APP; uid <= UID_OTHER_APP; uid++)
 			for (int staged = 0; staged < 2; staged++) {

@@ -36,8 +36,9 @@ static void start(void)
 		core_put(&world, i == 0 ? "own" : "foreign", "KEY", "second");
 		core_grant(&world, i == 0 ? "own" : "foreign", UID_OTHER_APP);
 	}
-	core_ask_ok(
-		&world, UID_ADMIN, "integration.edit", "{\"name\":\"own\",\"managed_by\":[\"%d\"]}", UID_APP);
+	ck_assert_str_eq(core_ask_approved(&world, UID_ADMIN, "integration.edit",
+				 "{\"name\":\"own\",\"managed_by\":[\"%d\"]}", UID_APP),
+		"ok");
 }
 
 #define by_manager(method, ...) core_ask(&world, UID_APP, method, __VA_ARGS__)
@@ -205,7 +206,9 @@ START_TEST(a_manager_that_is_none_any_more_gets_nothing_not_even_its_first_resul
 	start();
 	manager_may("secret.put", put);
 	manager_may("secret.put", put);
-	core_ask_ok(&world, UID_ADMIN, "integration.edit", "{\"name\":\"own\",\"managed_by\":\"\"}");
+	ck_assert_str_eq(core_ask_approved(&world, UID_ADMIN, "integration.edit",
+				 "{\"name\":\"own\",\"managed_by\":\"\"}"),
+		"ok");
 	manager_may_not("secret.put", put);
 	manager_may_not("integration.list", "{}");
 	core_world_end(&world);
@@ -215,7 +218,7 @@ END_TEST
 /* Somebody who was admin when it was done, and only manages now. */
 START_TEST(a_result_is_not_given_again_to_whom_the_fields_are_closed_now)
 {
-	static const char edit[] = "{\"name\":\"own\",\"environment\":\"sandbox\","
+	static const char edit[] = "{\"name\":\"own\",\"environment\":\"production\",\"title\":\"x\","
 				   "\"request_id\":\"0123456789abcdef0123456789abcdef\"}";
 	uid_t app = UID_APP;
 	struct role_members before = {0};
@@ -260,15 +263,20 @@ START_TEST(a_name_that_somebody_else_got_later_gains_nothing)
 {
 	start();
 	user_named_alice = UID_APP;
-	core_ask_ok(&world, UID_ADMIN, "integration.edit", "{\"name\":\"own\",\"managed_by\":[\"alice\"]}");
+	ck_assert_str_eq(core_ask_approved(&world, UID_ADMIN, "integration.edit",
+				 "{\"name\":\"own\",\"managed_by\":[\"alice\"]}"),
+		"ok");
 	user_named_alice = UID_STRANGER;
 	ck_assert_str_eq(core_ask(&world, UID_STRANGER, "integration.show", "{\"name\":\"own\"}"), "denied");
 	manager_may("integration.show", "{\"name\":\"own\"}");
 	/* Another edit looks nobody up anew; writing the field again does. */
 	core_ask_ok(&world, UID_ADMIN, "integration.edit", "{\"name\":\"own\",\"purpose\":\"p\"}");
 	ck_assert_str_eq(core_ask(&world, UID_STRANGER, "integration.show", "{\"name\":\"own\"}"), "denied");
-	core_ask_ok(&world, UID_ADMIN, "integration.edit", "{\"name\":\"own\",\"managed_by\":[\"alice\"]}");
-	ck_assert_ptr_nonnull(strstr(core_record(&world, 0).subject.text, "managers=70006"));
+	ck_assert_str_eq(core_ask_approved(&world, UID_ADMIN, "integration.edit",
+				 "{\"name\":\"own\",\"managed_by\":[\"alice\"]}"),
+		"ok");
+	ck_assert_ptr_nonnull(
+		strstr(core_record(&world, core_record(&world, 0).seq - 1).subject.text, "managers=70006"));
 	core_ask_ok(&world, UID_STRANGER, "integration.show", "{\"name\":\"own\"}");
 	manager_may_not("integration.show", "{\"name\":\"own\"}");
 	core_world_end(&world);
@@ -299,8 +307,9 @@ START_TEST(a_group_manages_through_its_members)
 	gid_t overflow[] = {65534, (gid_t)-1};
 
 	start();
-	core_ask_ok(
-		&world, UID_ADMIN, "integration.edit", "{\"name\":\"own\",\"managed_by\":[\"%%%d\"]}", GROUP);
+	ck_assert_str_eq(core_ask_approved(&world, UID_ADMIN, "integration.edit",
+				 "{\"name\":\"own\",\"managed_by\":[\"%%%d\"]}", GROUP),
+		"ok");
 	ck_assert_str_eq(ask_with(UID_APP, UID_APP, NULL, 0, show), "denied");
 	ck_assert_str_eq(ask_with(GROUP, UID_APP, NULL, 0, show), "denied"); /* a uid is no gid */
 	ck_assert_str_eq(ask_with(UID_APP, UID_APP, groups, 1, show), "denied");
@@ -320,8 +329,10 @@ START_TEST(an_operator_keeps_nothing_and_a_manager_with_a_role_has_both)
 		"denied", &world, UID_OPERATOR, "integration.edit", "{\"name\":\"own\",\"purpose\":\"p\"}");
 	core_ask_refused("denied", &world, UID_AUDITOR, "secret.put",
 		"{\"integration\":\"own\",\"key\":\"K\",\"value\":\"v\"}");
-	core_ask_ok(&world, UID_ADMIN, "integration.edit",
-		"{\"name\":\"own\",\"managed_by\":[\"%d\",\"%d\"]}", UID_OPERATOR, UID_AUDITOR);
+	ck_assert_str_eq(
+		core_ask_approved(&world, UID_ADMIN, "integration.edit",
+			"{\"name\":\"own\",\"managed_by\":[\"%d\",\"%d\"]}", UID_OPERATOR, UID_AUDITOR),
+		"ok");
 	core_ask_ok(&world, UID_OPERATOR, "integration.edit", "{\"name\":\"own\",\"purpose\":\"p\"}");
 	core_ask_refused("denied", &world, UID_OPERATOR, "integration.edit",
 		"{\"name\":\"own\",\"environment\":\"sandbox\"}");
@@ -383,8 +394,9 @@ START_TEST(integration_show_tells_the_numbers_that_count)
 	const cJSON *shown = NULL;
 
 	start();
-	core_ask_ok(&world, UID_ADMIN, "integration.edit",
-		"{\"name\":\"own\",\"managed_by\":[\"%%71000\",\"70004\",\"root\"]}");
+	ck_assert_str_eq(core_ask_approved(&world, UID_ADMIN, "integration.edit",
+				 "{\"name\":\"own\",\"managed_by\":[\"%%71000\",\"70004\",\"root\"]}"),
+		"ok");
 	manager_may("integration.show", "{\"name\":\"own\"}");
 	ck_assert_int_eq(count("managers"), 3);
 	shown = cJSON_GetArrayItem(core_result(&world, "managers"), 0);
@@ -406,10 +418,13 @@ START_TEST(whoami_tells_a_manager_and_nobody_else_what_it_manages)
 	ck_assert_int_eq(count("manages"), 1);
 	/* By the user and by its group: once, and in order. */
 	core_add_integration(&world, "a/first");
-	core_ask_ok(&world, UID_ADMIN, "integration.edit",
-		"{\"name\":\"own\",\"managed_by\":[\"%d\",\"%%%d\",\"%d\"]}", UID_APP, UID_APP, UID_APP);
-	core_ask_ok(&world, UID_ADMIN, "integration.edit", "{\"name\":\"a/first\",\"managed_by\":[\"%%%d\"]}",
-		UID_APP);
+	ck_assert_str_eq(core_ask_approved(&world, UID_ADMIN, "integration.edit",
+				 "{\"name\":\"own\",\"managed_by\":[\"%d\",\"%%%d\",\"%d\"]}", UID_APP,
+				 UID_APP, UID_APP),
+		"ok");
+	ck_assert_str_eq(core_ask_approved(&world, UID_ADMIN, "integration.edit",
+				 "{\"name\":\"a/first\",\"managed_by\":[\"%%%d\"]}", UID_APP),
+		"ok");
 	manager_may("whoami", "{}");
 	ck_assert_int_eq(count("manages"), 2);
 	ck_assert_str_eq(
@@ -423,7 +438,9 @@ START_TEST(a_manager_is_no_stranger)
 	start();
 	ck_assert_str_eq(core_ask(&world, UID_STRANGER, "no.such.method", "{}"), "denied");
 	ck_assert_str_eq(by_manager("no.such.method", "{}"), "unknown_method");
-	core_ask_ok(&world, UID_ADMIN, "integration.edit", "{\"name\":\"own\",\"managed_by\":\"\"}");
+	ck_assert_str_eq(core_ask_approved(&world, UID_ADMIN, "integration.edit",
+				 "{\"name\":\"own\",\"managed_by\":\"\"}"),
+		"ok");
 	ck_assert_str_eq(by_manager("no.such.method", "{}"), "denied");
 	core_world_end(&world);
 }

@@ -106,6 +106,8 @@ START_TEST(what_carries_a_value_or_changes_nothing_is_no_part_of_another_request
 		{"audit.list", "{}"},
 		{"holder.release", "{\"run\":\"01ARZ3NDEKTSV4RRFFQ69G5FAV\"}"},
 		{"hello", "{}"},
+		{"token.create", "{\"integration\":\"app\",\"token_name\":\"t\",\"description\":\"d\","
+				 "\"user\":\"0\"}"},
 		{"grant.add", "{\"integration\":\"app\",\"rule\":{\"user\":\"0\"},"
 			      "\"request_id\":\"0123456789abcdef0123456789abcdef\"}"},
 	};

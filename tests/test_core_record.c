@@ -79,12 +79,12 @@ START_TEST(an_edit_leaves_what_was_and_what_is)
 	start();
 	accepted("integration.edit", "{\"name\":\"app\",\"purpose\":\"reports\",\"labels\":{\"a\":\"b\"}}");
 	before = story_mark(&world);
-	accepted("integration.edit", "{\"name\":\"app\",\"purpose\":\"\",\"environment\":\"sandbox\","
+	accepted("integration.edit", "{\"name\":\"app\",\"purpose\":\"\",\"access\":\"read-write\","
 				     "\"expected_every\":\"12h\",\"title\":\"new\",\"labels\":\"\"}");
-	ck_assert_str_eq(story_since(&world, before), "title:t>new|purpose:reports>|expected_every:>12h|"
-						      "environment:production>sandbox|labels:a=b>|");
+	ck_assert_str_eq(story_since(&world, before), "title:t>new|purpose:reports>|access:>read-write|"
+						      "expected_every:>12h|labels:a=b>|");
 	ck_assert_str_eq(
-		story_subject(&world), "title purpose expected_every=12h environment=sandbox labels=none");
+		story_subject(&world), "title purpose access=read-write expected_every=12h labels=none");
 	accepted("integration.edit", "{\"name\":\"app\",\"expected_every\":\"\"}");
 	ck_assert_str_eq(story_subject(&world), "expected_every=none");
 	core_world_end(&world);
@@ -168,7 +168,9 @@ START_TEST(production_needs_what_the_policy_asks)
 		strstr(core_message(&world), "in production it needs docs, approval ([policy] require)"));
 	refused("bad_value", "integration.edit", "{\"name\":\"app\",\"docs\":\"https://wiki/app\"}");
 	ck_assert_ptr_nonnull(strstr(core_message(&world), "it needs approval ([policy]"));
-	accepted("integration.edit", "{\"name\":\"app\",\"environment\":\"sandbox\"}");
+	ck_assert_str_eq(core_ask_approved(&world, UID_ADMIN, "integration.edit",
+				 "{\"name\":\"app\",\"environment\":\"sandbox\"}"),
+		"ok");
 	accepted("integration.edit", "{\"name\":\"app\",\"docs\":\"https://wiki/app\"}");
 	refused("bad_value", "integration.edit", "{\"name\":\"app\",\"environment\":\"production\"}");
 	accepted("integration.edit",

@@ -123,7 +123,8 @@ START_TEST(the_same_request_again_has_the_first_result_and_no_second_effect)
 			"\"c\"," ID_1 "}"},
 		{UID_ADMIN, "integration.edit", "{\"name\":\"new\",\"title\":\"u\"," ID_1 "}"},
 		{UID_ADMIN, "grant.add",
-			"{\"integration\":\"new\",\"rule\":{\"unit\":\"a.service\"}," ID_1 "}"},
+			"{\"integration\":\"new\",\"rule\":{\"user\":\"1\",\"unit\":\"a.service\"}," ID_1
+			"}"},
 		{UID_ADMIN, "grant.remove", "{\"integration\":\"new\",\"id\":2," ID_1 "}"},
 		{UID_OPERATOR, "secret.put", PUT_A},
 		{UID_OPERATOR, "secret.revoke",

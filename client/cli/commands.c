@@ -22,6 +22,7 @@
 #include "import_send.h"
 #include "integrations.h"
 #include "report.h"
+#include "requests.h"
 #include "revoke.h"
 #include "rotate.h"
 #include "secret_put.h"
@@ -353,6 +354,33 @@ static const struct command commands[] = {
 			"begins anew",
 		.example = "coffer alert ack run_missed:finance/warehouse-sync --until 30d --note 'year-end "
 			   "closing'",
+	},
+	{
+		.words = "request list",
+		.kind = REQUEST_APPROVAL_LIST,
+		.operands = {{FIELD_INTEGRATION, NEED_MAYBE}},
+		.run = cli_request,
+		.print = requests_print_list,
+		.text = "what waits for a second person, and what became of it",
+		.example = "coffer request list --state pending",
+	},
+	{
+		.words = "request approve",
+		.kind = REQUEST_APPROVAL_APPROVE,
+		.operands = {{FIELD_ID, NEED_ONE}},
+		.run = cli_request,
+		.print = requests_print_approved,
+		.text = "approve what another person asked for; it is done at once, as they asked for it",
+		.example = "coffer request approve 7 --note 'as agreed in the change meeting'",
+	},
+	{
+		.words = "request reject",
+		.kind = REQUEST_APPROVAL_REJECT,
+		.operands = {{FIELD_ID, NEED_ONE}},
+		.run = cli_request,
+		.print = requests_print_rejected,
+		.text = "reject what another person asked for, or take back what you asked for",
+		.example = "coffer request reject 7 --note 'wrong user'",
 	},
 	{
 		.words = "apply",

@@ -47,13 +47,17 @@ static enum err write_text(const struct writing *writing, const char *text, size
 /* For a word that is no state there is never anything to list, which would read like an answer. */
 static enum err check_state(const struct writing *writing, const char *text)
 {
-	static const char *const states[] = {"active", "suspended", "retired"};
+	static const char *const integrations[] = {"active", "suspended", "retired", NULL};
+	static const char *const requests[] = {"pending", "approved", "rejected", "expired", NULL};
+	bool is_of_requests = writing->cli->command->kind == REQUEST_APPROVAL_LIST;
+	const char *const *state = is_of_requests ? requests : integrations;
 
-	for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
-		if (strcmp(states[i], text) == 0)
+	for (; *state != NULL; state++) {
+		if (strcmp(*state, text) == 0)
 			return OK;
 	}
-	return refuse(writing, "active, suspended or retired");
+	return refuse(writing,
+		is_of_requests ? "pending, approved, rejected or expired" : "active, suspended or retired");
 }
 
 static enum err read_count(const struct writing *writing, const char *text, int64_t *out)

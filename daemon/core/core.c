@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "alert_look.h"
+#include "approvals.h"
 #include "archives.h"
 #include "base64.h"
 #include "clock.h"
@@ -224,6 +225,8 @@ static enum err work_tick(struct core *core, void *arg)
 	size_t folded = 0;
 	enum err err = trail_close_windows(core, tick->before_ms, tick->now_ms);
 
+	if (err == OK)
+		err = approvals_expire(core, tick->now_ms);
 	if (err == OK)
 		err = store_use_fold(core->store, FOLD_ROWS, &folded);
 	if (err == OK && tick->must_expire)

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "approvals.h"
 #include "clock.h"
 #include "envelope.h"
 #include "frame.h"
@@ -80,14 +81,24 @@ enum err dispatch_check(struct call *call, enum err parsed)
 
 enum err dispatch_handle(struct call *call)
 {
-	enum err err = handlers[call->request->kind](call);
+	enum err err = approvals_begin(call);
 
+	if (err == OK)
+		err = handlers[call->request->kind](call);
+	if (err == OK)
+		err = approvals_end(call);
 	if (err == OK && buf_failed(&call->result))
 		return ERR_INTERNAL;
 	if (err == OK && call->result.len > REPLY_BYTES_MAX)
 		return call_refuse(call, ERR_TOO_LARGE, "the reply is too large",
 			"the reply is too large; ask for less");
 	return err;
+}
+
+static bool may_shred(enum request_kind kind)
+{
+	return kind == REQUEST_SECRET_REVOKE || kind == REQUEST_GRANT_ADD ||
+	       kind == REQUEST_INTEGRATION_RETIRE || kind == REQUEST_APPROVAL_APPROVE;
 }
 
 static enum err run_handler(struct call *call)
@@ -99,8 +110,7 @@ static enum err run_handler(struct call *call)
 		return err;
 	if (call->is_repeated) {
 		call->must_checkpoint =
-			call->request->kind == REQUEST_SECRET_REVOKE || /* P10: the first one */
-			call->request->kind == REQUEST_INTEGRATION_RETIRE; /* may have failed */
+			may_shred(call->request->kind); /* P10: the first one may have failed */
 		return OK;
 	}
 	err = dispatch_handle(call);
@@ -117,7 +127,7 @@ enum err dispatch_record(struct call *call)
 	return trail_append(call->core, &call->record);
 }
 
-/* The record of a refusal, when the request's own effects are gone (P4). */
+/* The record of a refusal, when the request's own effects are gone (P4); with it what waits for a second person. */
 static enum err record_refusal(struct call *call, enum err refused)
 {
 	struct core *core = call->core;
@@ -136,7 +146,9 @@ static enum err record_refusal(struct call *call, enum err refused)
 
 	struct chain before = core->chain;
 
-	err = trail_refuse(core, &call->record, refused);
+	err = call->draft != NULL && refused == ERR_APPROVAL_REQUIRED
+		      ? approvals_file(call)
+		      : trail_refuse(core, &call->record, refused);
 	if (err == OK)
 		return store_release(core->store);
 	core->chain = before;

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "managers.h"
+#include "secret_rows.h"
 #include "users.h"
 #include "watches.h"
 
@@ -212,6 +213,27 @@ static enum err check_new(struct call *call, const struct store_grant *grant)
 	return err;
 }
 
+/* Where grants are locked, nobody new gets what is there: another grant begins with other values. */
+static enum err check_lock(
+	struct call *call, struct integration *integration, const struct store_grant *grant)
+{
+	bool destroys = request_flag(call->request, FIELD_DESTROY_VALUES);
+
+	if (!integration->is_grants_locked && destroys)
+		return call_refuse(call, ERR_BAD_VALUE, "destroy_values without locked grants",
+			"destroy_values is for an integration whose grants are locked");
+	if (!integration->is_grants_locked)
+		return OK;
+	if (grant->has_gid)
+		return call_refuse(call, ERR_BAD_VALUE, "a group where grants are locked",
+			"its grants are locked: a group can grow, grant it to users");
+	if (!destroys)
+		return call_refuse(call, ERR_BAD_VALUE, "grants are locked",
+			"its grants are locked: another one destroys all its values, which destroy_values "
+			"accepts");
+	return secrets_destroy(call, integration);
+}
+
 enum err handle_grant_add(struct call *call)
 {
 	struct store_grant grant = {.created_ms = call->now_ms,
@@ -239,6 +261,8 @@ enum err handle_grant_add(struct call *call)
 	grant.integration = integration.name;
 	memcpy(grant.integration_id, integration.id, sizeof(grant.integration_id));
 	err = check_new(call, &grant);
+	if (err == OK)
+		err = check_lock(call, &integration, &grant);
 	if (err == OK)
 		err = store_grant_insert(call->core->store, &grant);
 	if (err != OK)

@@ -106,6 +106,8 @@ struct call {
 	bool is_rehearsal; /* set by the handler: its result is told and nothing else of it stays, no record either */
 	bool is_nested; /* it runs inside another request */
 	const struct approved *approved; /* NULL: nobody had to */
+	struct approval_draft *draft; /* not NULL: a second person may have to approve it; in the arena */
+	bool has_new_managers; /* it changed who manages the integration */
 	char *subject; /* RECORD_SUBJECT_BYTES_MAX of room for record.subject */
 };
 
@@ -214,6 +216,7 @@ enum err trail_close_windows(struct core *core, int64_t before_ms, int64_t now_m
  */
 enum err results_find(struct call *call);
 enum err results_keep(struct call *call);
+enum err results_keep_as(struct call *call, const char *request_id);
 
 /* ---- integration_load.c: shared by all that work on one integration ---- */
 

@@ -217,6 +217,7 @@ enum err managers_write(struct call *call, const struct store_integration *integ
 		err = store_manager_of(call->core->store, integration->id, on_row, after);
 	if (err != OK || strcmp(before, after) == 0)
 		return err;
+	call->has_new_managers = true;
 	call_subject(call, "managers=%s", after[0] == '\0' ? "none" : after);
 	return changes_note(call, &(struct store_change){.integration_id = integration->id,
 					  .field = "managers",

@@ -31,6 +31,14 @@ static enum err check_kind(struct call *call)
 	return OK;
 }
 
+/* An answer that is shown once is for whoever asks, not for somebody who runs it for them (P1). */
+static enum err refuse_secret(struct call *call)
+{
+	pool_give(call->core->replies, &call->secret_block);
+	return call_refuse(call, ERR_UNSUPPORTED, "its answer is a secret",
+		"the answer to this method is shown once, and cannot be part of another request");
+}
+
 static struct call begin(struct call *outer, const struct nested *nested)
 {
 	struct core *core = outer->core;
@@ -49,12 +57,18 @@ static struct call begin(struct call *outer, const struct nested *nested)
 	return call;
 }
 
-static enum err run(struct call *call)
+static enum err run(struct call *call, const struct nested *nested)
 {
 	enum err err = check_kind(call);
 
+	if (err == OK && nested->check != NULL)
+		err = nested->check(call, nested->check_arg);
 	if (err == OK)
 		err = dispatch_handle(call);
+	if (err == OK && call->secret_block.bytes != NULL)
+		err = refuse_secret(call);
+	if (err == OK && nested->request_id != NULL)
+		err = results_keep_as(call, nested->request_id);
 	if (err == OK && call->approved != NULL)
 		call_subject(call, "approved_by=%u approval=%llu", call->approved->by,
 			(unsigned long long)call->approved->request);
@@ -62,7 +76,7 @@ static enum err run(struct call *call)
 }
 
 /* In its own step: done and recorded, or nothing of it happened. */
-static enum err perform(struct call *call)
+static enum err perform(struct call *call, const struct nested *nested)
 {
 	struct core *core = call->core;
 	struct call_mark mark = call_mark(core);
@@ -70,7 +84,7 @@ static enum err perform(struct call *call)
 
 	if (err != OK)
 		return err;
-	err = run(call);
+	err = run(call, nested);
 	if (err == OK)
 		return store_step_release(core->store);
 	call_take_back(core, &mark);
@@ -107,7 +121,7 @@ enum err nested_perform(struct call *outer, struct nested *nested)
 	enum err err = dispatch_check(&call, request_parse(nested->line, nested->len, &core->inner_request));
 
 	if (err == OK)
-		err = perform(&call);
+		err = perform(&call, nested);
 	if (err != OK) {
 		tell(nested, &call);
 	} else {

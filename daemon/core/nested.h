@@ -12,10 +12,13 @@ struct nested {
 	size_t len;
 	struct principal *who; /* whose right counts and whom the record names; NULL: the outer request's */
 	const struct approved *approved; /* NULL: nobody had to */
+	enum err (*check)(struct call *inner, void *arg); /* asked before its handler; NULL: nothing is */
+	void *check_arg;
+	const char *request_id; /* under which its result is kept for who; NULL: it is not */
 	/* out */
 	struct buf result; /* on OK: JSON text */
 	char reason[RECORD_DETAIL_BYTES]; /* on an error: for the record */
-	char detail[256]; /* … for the caller; "": nothing */
+	char detail[200]; /* … for the caller; "": nothing */
 	struct buf error_data; /* … more members of error.data, without braces */
 	int64_t retry_after_ms;
 };

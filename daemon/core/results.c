@@ -67,18 +67,25 @@ enum err results_find(struct call *call)
 	return OK;
 }
 
+enum err results_keep_as(struct call *call, const char *request_id)
+{
+	struct store_result result = {.uid = call->who->uid,
+		.method = call->info->method,
+		.request_id = request_id,
+		.time_ms = call->now_ms};
+
+	if (buf_failed(&call->result))
+		return ERR_INTERNAL;
+	result.result = (struct store_blob){(const unsigned char *)call->result.bytes, call->result.len};
+	content_mac(call, result.content_mac);
+	return store_result_put(call->core->store, &result);
+}
+
 enum err results_keep(struct call *call)
 {
-	struct store_result result = {
-		.uid = call->who->uid, .method = call->info->method, .time_ms = call->now_ms};
 	char id[REQUEST_ID_TEXT] = "";
 
 	if (!request_text(call->request, FIELD_REQUEST_ID, id, sizeof(id)))
 		return OK;
-	if (buf_failed(&call->result))
-		return ERR_INTERNAL;
-	result.request_id = id;
-	result.result = (struct store_blob){(const unsigned char *)call->result.bytes, call->result.len};
-	content_mac(call, result.content_mac);
-	return store_result_put(call->core->store, &result);
+	return results_keep_as(call, id);
 }

@@ -110,6 +110,11 @@ enum err secrets_put_row(struct call *call, const struct integration *integratio
 /* Members key, description, issuer and access. */
 void secrets_write_record(struct json_writer *w, const struct store_secret *row);
 
+/* ---- secret_destroy.c ---- */
+
+/* All values of the integration end, and the data key that sealed them (P10); those to come have another one. */
+enum err secrets_destroy(struct call *call, struct integration *integration);
+
 /* ---- secret_tests.c ---- */
 
 /* Would the version's verdicts let it be promoted? */

@@ -145,6 +145,20 @@ static enum err check_acks(struct store *store)
 	return store_alert_ack_each(store, on_ack, NULL);
 }
 
+static enum err on_approval(void *arg, const struct store_approval *approval)
+{
+	const struct store *store = arg;
+
+	return approval->id <= store->now.approvals_made ? OK : ERR_STORAGE;
+}
+
+static enum err check_approvals(struct store *store)
+{
+	struct store_approval_filter all = {0};
+
+	return store_approval_each(store, &all, on_approval, store);
+}
+
 struct log_check {
 	uint64_t last;
 	uint64_t bytes;
@@ -192,6 +206,7 @@ enum err store_check(struct store *store, const char **reason_out)
 		{check_unit_holders, "a row of holders is damaged"},
 		{check_acks, "the row of an acknowledged alert is damaged"},
 		{store_days_check, "a row of use is damaged"},
+		{check_approvals, "the row of a request for approval is damaged"},
 		{check_audit, "audit records are missing or damaged"},
 	};
 

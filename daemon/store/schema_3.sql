@@ -91,11 +91,13 @@ CREATE TABLE approval (
 	decided_ms INTEGER NOT NULL, -- 0: not yet
 	decided_by INTEGER NOT NULL CHECK (decided_by BETWEEN 0 AND 4294967295),
 	note TEXT,
+	request_id TEXT, -- NULL: the requester gave none
 	rv INTEGER NOT NULL,
 	mac BLOB
 ) STRICT;
 
 CREATE INDEX approval_open ON approval (id) WHERE state = 0;
+CREATE INDEX approval_by_request_id ON approval (uid, request_id) WHERE request_id IS NOT NULL;
 
 -- An alert that somebody has seen: it stays quiet until a time, or until it begins anew.
 CREATE TABLE alert_ack (

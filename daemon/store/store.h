@@ -575,6 +575,57 @@ enum err store_alert_ack_put(
 enum err store_alert_ack_each(struct store *store, store_alert_ack_fn *fn, void *arg); /* by alert */
 enum err store_alert_ack_remove(struct store *store, const char *alert); /* none is fine */
 
+/* ---- what a second person must approve ---- */
+
+enum approval_state { APPROVAL_PENDING, APPROVAL_APPROVED, APPROVAL_REJECTED, APPROVAL_EXPIRED };
+
+struct store_approval {
+	uint64_t id; /* from 1, never reused; set by insert */
+	unsigned char integration_id[STORE_ID_BYTES];
+	const char *integration; /* its name; set by the store */
+	const char *method;
+	const char *params; /* JSON object as it was asked for, never with a value */
+	const char *subject; /* what it would do, for people */
+	unsigned char object[STORE_HASH_BYTES]; /* digest of what it would change, as it was then */
+	uint32_t uid; /* who asked */
+	bool has_login; /* … behind a login */
+	uint32_t login_uid;
+	const char *request_id; /* NULL: none */
+	int64_t requested_ms;
+	int64_t expires_ms;
+	enum approval_state state;
+	int64_t decided_ms; /* 0: pending; so are the next two */
+	uint32_t decided_by;
+	const char *note; /* of whoever decided; NULL: none */
+};
+
+struct store_approval_filter {
+	const char *integration; /* NULL: any */
+	bool has_state;
+	enum approval_state state;
+};
+
+typedef enum err store_approval_fn(void *arg, const struct store_approval *approval);
+
+enum err store_approval_insert(struct store *store, struct store_approval *approval); /* pending */
+/* Writes state, decided_ms, decided_by and note of the pending one with this id; ERR_NOT_FOUND. */
+enum err store_approval_decide(struct store *store, const struct store_approval *decided);
+enum err store_approval_get(
+	struct store *store, uint64_t id, store_approval_fn *fn, void *arg); /* ERR_NOT_FOUND */
+/* The pending one of the same uid, method and params; ERR_NOT_FOUND. */
+enum err store_approval_same(
+	struct store *store, const struct store_approval *like, store_approval_fn *fn, void *arg);
+/* The newest of the same uid, method and request_id; ERR_NOT_FOUND. */
+enum err store_approval_repeated(
+	struct store *store, const struct store_approval *like, store_approval_fn *fn, void *arg);
+enum err store_approval_pending(
+	struct store *store, uint32_t uid, size_t *all_out, size_t *of_uid_out); /* how many */
+/* Pending beyond their expiry, oldest first. */
+enum err store_approval_overdue(
+	struct store *store, int64_t now_ms, size_t limit, store_approval_fn *fn, void *arg);
+enum err store_approval_each(struct store *store, const struct store_approval_filter *filter,
+	store_approval_fn *fn, void *arg); /* newest first; a visitor's error ends it and is returned */
+
 /* ---- results kept for request_id ---- */
 
 struct store_result {

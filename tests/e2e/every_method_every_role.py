@@ -103,6 +103,9 @@ PARAMS = {
     "run.end": lambda name: {"run": RUN, "exit_status": 0},
     "run.list": lambda name: {"integration": name},
     "usage.show": lambda name: {"integration": name},
+    "request.list": lambda name: {"integration": name},
+    "request.approve": lambda name: {"id": 999},
+    "request.reject": lambda name: {"id": 999},
     "alert.list": lambda name: {},
     "alert.ack": lambda name: {
         "alert": f"no_description:{name}:API_TOKEN",
@@ -135,6 +138,8 @@ ALWAYS_REFUSED = {
     "run.end": "denied",
     "apply.step": "conflict",
     "apply.run": "conflict",
+    "request.approve": "not_found",
+    "request.reject": "denied",
 }
 ANYONE = {"hello", "schema", "whoami", "status", "session.prove", "session.authenticate"}
 
@@ -143,19 +148,19 @@ suite = Suite()
 
 @suite.setup
 def prepare(vault):
-    for name in (NAME, OTHER):
-        vault.add(name)
+    for name, managers in ((NAME, [str(MANAGER), f"%{GROUP}"]), (OTHER, ["2303"])):
+        vault.add(name, managed_by=managers)
         vault.put(name, "API_TOKEN", VALUE)
         vault.put(name, "API_PEM", MULTILINE, multiline=True)
     vault.grant(NAME, user=ETL)
     vault.grant(OTHER, user=CRM)
-    vault.call("integration.edit", {"name": NAME, "managed_by": [str(MANAGER), f"%{GROUP}"]})
-    vault.call("integration.edit", {"name": OTHER, "managed_by": ["2303"]})
-    # Something to be seen of it in every list: a version that is free, a token.
+    # Something to be seen of it in every list: a version that is free, a token, a request.
     vault.put(OTHER, "API_TOKEN", VALUE)
     vault.call(
         "token.create", {"integration": OTHER, "token_name": "kept", "description": "tests", "user": str(CRM)}
     )
+    with vault.client(ADMIN) as client:  # and something that waits for a second person
+        client.must_refuse("integration.edit", {"name": OTHER, "environment": "sandbox"}, "approval_required")
 
 
 def methods(vault):
@@ -223,6 +228,8 @@ def role_check(role):
                 "secret.remove",
             ):
                 expected = ("ok", "conflict", "not_found")  # an earlier role did it already
+            if method == "request.reject" and role == "admin":
+                expected = ("not_found",)  # an admin may know; others could only take back their own
             assert word in expected, f"{method} by {role}: {word} instead of {expected}: {line[:300]!r}"
 
     return check
