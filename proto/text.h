@@ -36,9 +36,11 @@ bool text_is_run(const char *text,
 bool text_is_line(const char *text, size_t len); /* UTF-8, no control characters (C0, DEL, C1) */
 bool text_is_text(const char *text, size_t len); /* the same, but newline and tab are allowed */
 
-/* Bytes of the character at text (len > 0), or 0 when it is not valid UTF-8. */
+/* The character at text; its bytes, or 0 when they are not valid UTF-8.  There is at least a byte. */
 size_t text_character(const char *text, size_t len, uint32_t *out);
-bool text_is_hidden(uint32_t character); /* controls, and what reorders or hides text */
+bool text_is_hidden(
+	uint32_t character); /* acts on a line without being seen: controls, directions, zero widths */
+bool text_is_mark(uint32_t character); /* is drawn over the one before it */
 
 /* OK, BAD_NAME, or RESERVED_NAME for what loaders, shells and interpreters act upon (see reserved.def). */
 enum err text_check_key(const char *key, size_t len);

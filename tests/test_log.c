@@ -52,6 +52,18 @@ START_TEST(log_escapes_what_is_not_valid_text)
 }
 END_TEST
 
+START_TEST(log_escapes_what_turns_or_hides_text)
+{
+	int fd = capture();
+
+	/* right-to-left override, line separator, zero width space, tag */
+	log_info("%s", "a\xe2\x80\xae"
+		       "b \xe2\x80\xa8 \xe2\x80\x8b \xf3\xa0\x81\x81");
+	ck_assert_str_eq(captured(fd), "cofferd: a\\xe2\\x80\\xaeb \\xe2\\x80\\xa8 \\xe2\\x80\\x8b "
+				       "\\xf3\\xa0\\x81\\x81\n");
+}
+END_TEST
+
 START_TEST(log_marks_a_text_that_was_cut_off)
 {
 	static char name[5000];
@@ -180,7 +192,8 @@ START_TEST(escape_never_writes_past_its_room)
 END_TEST
 
 UNIT_MAIN("log", log_line_stays_one_line, log_escapes_what_is_not_valid_text,
-	log_marks_a_text_that_was_cut_off, log_drops_levels_above_the_set_one,
-	log_survives_a_closed_standard_error_and_keeps_errno, log_shows_utf8_as_it_is,
-	log_gives_priorities_to_nobody_but_the_journal, log_gives_priorities_to_the_journal,
-	log_about_keeps_the_reason_behind_a_long_path, escape_never_writes_past_its_room)
+	log_escapes_what_turns_or_hides_text, log_marks_a_text_that_was_cut_off,
+	log_drops_levels_above_the_set_one, log_survives_a_closed_standard_error_and_keeps_errno,
+	log_shows_utf8_as_it_is, log_gives_priorities_to_nobody_but_the_journal,
+	log_gives_priorities_to_the_journal, log_about_keeps_the_reason_behind_a_long_path,
+	escape_never_writes_past_its_room)

@@ -11,6 +11,7 @@
 
 #include "apply_plan.h"
 #include "cli.h"
+#include "tty_json.h"
 #include "commands.h"
 
 /* How a step is told: what would be done, what was, what is meant. */
@@ -112,7 +113,7 @@ static enum err print_json(const struct apply_plan *plan, bool is_dry)
 	buf_append_byte(&text, '\n');
 	if (buf_failed(&text))
 		return cli_fail(plan->cli, ERR_INTERNAL, "no memory");
-	(void)fwrite(text.bytes, 1, text.len, stdout);
+	tty_json_write(stdout, text.bytes, text.len);
 	return OK;
 }
 

@@ -14,6 +14,7 @@
 #include "cli.h"
 #include "output_file.h"
 #include "segment.h"
+#include "tty_json.h"
 
 struct exporting {
 	FILE *stream;
@@ -24,7 +25,7 @@ struct exporting {
 
 static enum err write_line(struct cli *cli, FILE *stream, const char *text, size_t len)
 {
-	(void)fwrite(text, 1, len, stream);
+	tty_json_write(stream, text, len);
 	(void)fputc('\n', stream);
 	return ferror(stream) == 0 ? OK
 				   : cli_fail(cli, ERR_STORAGE, "cannot be written: %s", strerror(errno));

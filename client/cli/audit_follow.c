@@ -10,6 +10,7 @@
 #include "audit_export.h"
 #include "audits.h"
 #include "cli.h"
+#include "tty_json.h"
 
 enum { PAUSE_MS = 1000 };
 
@@ -44,9 +45,12 @@ static enum err print_record(
 	BUF_AUTO line = {0};
 
 	(void)context;
-	if (cli_is_json(cli))
-		buf_append(&line, json_raw(&reply->doc, record), record->len);
-	for (size_t i = 0; !cli_is_json(cli) && i < sizeof(parts) / sizeof(parts[0]); i++) {
+	if (cli_is_json(cli)) {
+		tty_json_write(stdout, json_raw(&reply->doc, record), record->len);
+		(void)fputc('\n', stdout);
+		return OK;
+	}
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
 		const struct json_token *value = reply_at(reply, record, parts[i].path);
 
 		if (is_empty(reply, value, parts[i].show))

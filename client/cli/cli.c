@@ -13,6 +13,7 @@
 
 #include "commands.h"
 #include "params.h"
+#include "tty_json.h"
 #include "tty_text.h"
 
 static const struct {
@@ -212,7 +213,7 @@ bool cli_is_retry(const struct cli *cli, enum err err)
 enum err cli_show(const struct cli *cli, const struct reply *reply)
 {
 	if (cli_is_json(cli)) {
-		(void)fwrite(reply->text, 1, reply->len, stdout);
+		tty_json_write(stdout, reply->text, reply->len);
 		(void)fputc('\n', stdout);
 		return OK;
 	}

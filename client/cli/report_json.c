@@ -4,6 +4,7 @@
 #include "report_json.h"
 
 #include "text.h"
+#include "tty_json.h"
 
 enum err report_json(FILE *out, const struct report *report)
 {
@@ -23,7 +24,7 @@ enum err report_json(FILE *out, const struct report *report)
 		return ERR_INTERNAL;
 	(void)fwrite(head.bytes, 1, head.len, out);
 	(void)fputs(",\"vaults\":", out);
-	(void)fwrite(json_raw(&report->doc.doc, vaults), 1, vaults->len, out);
+	tty_json_write(out, json_raw(&report->doc.doc, vaults), vaults->len);
 	(void)fputs("}\n", out);
 	return OK;
 }

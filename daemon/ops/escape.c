@@ -1,6 +1,6 @@
 /*
  * Escaping for log lines and error texts: no byte of a name can start a second line, move a terminal's
- * cursor or break the encoding of the journal.
+ * cursor, turn its direction or break the encoding of the journal.
  */
 #include "escape.h"
 
@@ -11,21 +11,13 @@
 
 static const char MARK[] = "...";
 
-/* Bytes of the printable character at text, or 0. */
-static size_t character_len(const char *text, size_t len)
-{
-	for (size_t n = 1; n <= 4 && n <= len; n++)
-		if (text_is_line(text, n))
-			return n;
-	return 0;
-}
-
 /* One character or one escape; bytes of text used. */
 static size_t render(const char *text, size_t len, char out[8])
 {
-	size_t used = character_len(text, len);
+	uint32_t character = 0;
+	size_t used = text_character(text, len, &character);
 
-	if (used > 0) {
+	if (used > 0 && !text_is_hidden(character)) {
 		memcpy(out, text, used);
 		out[used] = '\0';
 		return used;
