@@ -247,6 +247,19 @@ static void fire_token_expires(void)
 	ck_ok(committed);
 }
 
+static void fire_token_expired(void)
+{
+	admin("grant.add", "{\"integration\":\"app\",\"rule\":{\"user\":\"70003\",\"token\":true}}");
+	fire_token_expires();
+	pass_days(30);
+}
+
+static void create_token(void)
+{
+	admin("token.create",
+		"{\"integration\":\"app\",\"token_name\":\"next\",\"description\":\"d\",\"user\":\"70003\"}");
+}
+
 static void clear_token_expires(void)
 {
 	struct store *store = world.core->store;
@@ -453,6 +466,7 @@ static const struct {
 	[ALERT_INTEGRATION_EXPIRED] = {fire_integration_expired, clear_end, "integration_expired:app",
 		"critical"},
 	[ALERT_TOKEN_EXPIRES] = {fire_token_expires, clear_token_expires, "token_expires:app:1", "notice"},
+	[ALERT_TOKEN_EXPIRED] = {fire_token_expired, create_token, "token_expired:app", "critical"},
 	[ALERT_UNUSED] = {fire_unused, fetch, "unused:app", "notice"},
 	[ALERT_NEVER_USED] = {fire_never_used, fetch, "never_used:app", "notice"},
 	[ALERT_DENIED] = {fire_denied, clear_after_a_day, "denied:app", "warning"},
@@ -702,7 +716,10 @@ END_TEST
 START_TEST(a_grant_to_a_group_reaches_whom_the_group_has)
 {
 	start();
-	core_add_integration(&world, "other");
+	/* In production a unit alone would need a second person. */
+	admin("integration.add",
+		"{\"name\":\"other\",\"title\":\"t\",\"description\":\"d\",\"owner\":\"o\",\"contact\":\"c\","
+		"\"environment\":\"sandbox\"}");
 	admin("grant.add", "{\"integration\":\"other\",\"rule\":{\"group\":\"70100\"}}");
 	ck_assert_ptr_null(find(ALERT_GRANT_TO_ROLE));
 	set_person(UID_AUDITOR, ACCOUNT_FINE, 70100); /* who may see everything may change nothing */

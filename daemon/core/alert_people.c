@@ -86,33 +86,3 @@ enum err alerts_of_grants(struct alerts *alerts)
 {
 	return store_grant_each(alerts->core->store, on_grant, alerts);
 }
-
-/* ---- tokens ---- */
-
-static enum err on_token(void *arg, const struct store_token *token)
-{
-	struct alerts *alerts = arg;
-	enum severity severity = SEVERITY_NOTICE;
-	int64_t since_ms = 0;
-	int64_t days = 0;
-
-	if (token->revoked_ms != 0 ||
-		!alert_is_near(token->expires_ms, alerts->now_ms, &severity, &since_ms, &days))
-		return OK;
-
-	struct alert alert = alert_of(ALERT_TOKEN_EXPIRES, severity, since_ms);
-
-	alert_place(&alert, token->integration, NULL, 0);
-	alert.has_object = true;
-	alert.object = token->id;
-	alert_say(&alert, "token %llu expires within %lld day%s", (unsigned long long)token->id,
-		(long long)days, days == 1 ? "" : "s");
-	alert_advise(&alert, "coffer token list %s", token->integration);
-	alerts_add(alerts, &alert);
-	return OK;
-}
-
-enum err alerts_of_tokens(struct alerts *alerts)
-{
-	return store_token_each(alerts->core->store, on_token, alerts);
-}
