@@ -443,7 +443,7 @@ START_TEST(config_reads_every_section)
 				   "admin = root , alice,%wheel\n"
 				   "operator =\n"
 				   "[approval]\n"
-				   "require = grant.add,secret.revoke ; two\n"
+				   "require = grant.add,secret.revoke, integration.retire ; two\n"
 				   "expire_days = 3\n"
 				   "[policy]\n"
 				   "require = approval , docs\n"
@@ -466,6 +466,7 @@ START_TEST(config_reads_every_section)
 	ck_assert(config->rules.needs_approval[REQUEST_GRANT_ADD]);
 	ck_assert(config->rules.needs_approval[REQUEST_SECRET_REVOKE]);
 	ck_assert(!config->rules.needs_approval[REQUEST_SECRET_PROMOTE]);
+	ck_assert(config->rules.needs_approval[REQUEST_INTEGRATION_RETIRE]);
 	ck_assert_int_eq(config->rules.approval_days, 3);
 	ck_assert(config->rules.is_required[FIELD_APPROVAL]);
 	ck_assert(config->rules.is_required[FIELD_DOCS]);

@@ -59,6 +59,7 @@ static const struct rule {
 	{REQUEST_SECRET_REVOKE, NULL, false},
 	{REQUEST_SECRET_PROMOTE, NULL, false},
 	{REQUEST_INTEGRATION_EDIT, leaves_production, false},
+	{REQUEST_INTEGRATION_RETIRE, NULL, false},
 };
 
 static const struct rule *find_rule(enum request_kind kind)

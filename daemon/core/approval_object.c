@@ -124,7 +124,8 @@ static enum err add_parts(struct reading *reading)
 		err = store_version_of(call->core->store, id, key, on_version, reading);
 	else if (call->request->kind != REQUEST_INTEGRATION_EDIT)
 		err = store_grant_of(call->core->store, id, on_grant, reading);
-	if (err == OK && request_flag(call->request, FIELD_DESTROY_VALUES))
+	if (err == OK && (request_flag(call->request, FIELD_DESTROY_VALUES) ||
+				 call->request->kind == REQUEST_INTEGRATION_RETIRE))
 		err = store_secret_each(call->core->store, id, on_secret, reading);
 	return err;
 }

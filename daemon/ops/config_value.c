@@ -162,7 +162,8 @@ bool config_set_approval(
 	struct config_file *file, struct config *config, const struct config_key *key, const char *value)
 {
 	static const enum request_kind kinds[] = {REQUEST_GRANT_ADD, REQUEST_GRANT_REMOVE,
-		REQUEST_SECRET_REVOKE, REQUEST_SECRET_PROMOTE, REQUEST_INTEGRATION_EDIT};
+		REQUEST_SECRET_REVOKE, REQUEST_SECRET_PROMOTE, REQUEST_INTEGRATION_EDIT,
+		REQUEST_INTEGRATION_RETIRE};
 	size_t len = 0;
 
 	for (const char *at = value, *word; value[0] != '\0' && (word = next_word(&at, &len)) != NULL;) {
@@ -175,7 +176,7 @@ bool config_set_approval(
 		if (!is_known)
 			return bad_value(file, key,
 				"empty, or some of grant.add, grant.remove, secret.revoke, secret.promote, "
-				"integration.edit, separated by commas");
+				"integration.edit, integration.retire, separated by commas");
 		config->rules.needs_approval[kind] = true;
 	}
 	return true;

@@ -1348,5 +1348,43 @@ def _(vault):
     equal(after, before, "when it was changed")
 
 
+def waits(vault):
+    """The number of a request for a second person."""
+    edit = {"name": NAME, "environment": "sandbox"}
+    return refused(vault, message("integration.edit", edit), "approval_required", uid=0)["error"]["data"]["request"]
+
+
+@row(160, "requests for a second person that are out of form or not there are refused")
+def _(vault):
+    number = waits(vault)
+    for method in ("request.approve", "request.reject"):
+        for params in ({}, {"id": "1"}, {"id": number, "integration": NAME}):
+            refused(vault, message(method, params), "bad_request", uid=0)
+        for params in ({"id": -1}, {"id": number, "note": "a\nb"}):
+            refused(vault, message(method, params), "bad_value", uid=0)
+        for absent in (0, 2**53 - 1):
+            refused(vault, message(method, {"id": absent}), "not_found", uid=0)
+    for params in ({"state": "open"}, {"state": "Pending"}, {"limit": -1}):
+        refused(vault, message("request.list", params), "bad_value", uid=0)
+    refused(vault, message("request.list", {"id": 1}), "bad_request", uid=0)
+    for flag, word in ((1, "bad_request"), (True, "bad_value")):
+        grant = {"integration": NAME, "rule": {"user": "1"}, "destroy_values": flag}
+        refused(vault, message("grant.add", grant), word, uid=0)
+    refused(vault, message("integration.edit", {"name": NAME, "lock_grants": True}), "bad_request", uid=0)
+
+
+@row(161, "nobody approves their own, and others see no difference to what is not there")
+def _(vault):
+    number = waits(vault)
+    equal(waits(vault), number, "the number of the same request")
+    refused(vault, message("request.approve", {"id": number}), "denied", uid=0)
+    for uid in (OPERATOR, ETL, STRANGER):
+        for method in ("request.approve", "request.reject"):
+            refused(vault, message(method, {"id": number}), "denied", uid=uid)
+            refused(vault, message(method, {"id": 999999}), "denied", uid=uid)
+    vault.call("request.reject", {"id": number})
+    refused(vault, message("request.approve", {"id": number}), "conflict", uid=0)
+
+
 if __name__ == "__main__":
     suite.run()
