@@ -713,6 +713,20 @@ START_TEST(days_of_refusals_in_a_row_are_one_alert)
 }
 END_TEST
 
+/* Further back than is looked nobody can tell, and who has seen the alert is not asked again each day. */
+START_TEST(refusals_that_began_long_ago_have_no_beginning)
+{
+	start();
+	put();
+	for (int day = 0; day < 40; day++) {
+		refuse("denied", UID_STRANGER, "env.fetch", "{\"integration\":\"app\"}");
+		ck_assert_int_eq(text_of(find(ALERT_DENIED), "since") == NULL, day >= 31);
+		pass_days(1);
+	}
+	end();
+}
+END_TEST
+
 START_TEST(a_grant_to_a_group_reaches_whom_the_group_has)
 {
 	start();
@@ -781,6 +795,6 @@ END_TEST
 UNIT_MAIN("core_alert_kinds", each_kind_fires_and_clears, what_is_retired_asks_for_nothing_but_its_end,
 	what_is_suspended_is_not_expected_to_run, a_period_counts_to_the_millisecond,
 	a_short_period_is_not_due_at_once, no_warning_before_a_rotation_where_none_is_wanted,
-	days_of_refusals_in_a_row_are_one_alert, a_grant_to_a_group_reaches_whom_the_group_has,
-	a_reload_of_the_roles_counts_at_once, a_name_that_went_to_another_user_is_an_owner_who_left,
-	room_that_is_nearly_gone_is_critical)
+	days_of_refusals_in_a_row_are_one_alert, refusals_that_began_long_ago_have_no_beginning,
+	a_grant_to_a_group_reaches_whom_the_group_has, a_reload_of_the_roles_counts_at_once,
+	a_name_that_went_to_another_user_is_an_owner_who_left, room_that_is_nearly_gone_is_critical)

@@ -45,15 +45,18 @@ static void tell(struct refusals *refusals, const struct series *series)
 	struct alerts *alerts = refusals->alerts;
 	const char *integration = refusals->integration;
 	enum alert_kind kind = series->is_rate ? ALERT_RATE_LIMITED : ALERT_DENIED;
-	struct alert alert = alert_of(kind, SEVERITY_WARNING, series->first_day * DAY_MS);
+	/* What began before the first day looked at would begin anew each day: when it did, nobody can tell. */
+	bool is_old = series->first_day <= alerts->now_ms / DAY_MS - DAYS_LOOKED_AT;
+	struct alert alert = alert_of(kind, SEVERITY_WARNING, is_old ? 0 : series->first_day * DAY_MS);
 	char name[USER_NAME_BYTES] = "";
 
 	if (series->last_ms == 0 || alerts->now_ms - series->last_ms >= DAY_MS)
 		return;
 	write_caller(series->uid, name);
 	alert_place(&alert, integration, NULL, 0);
-	alert_say(&alert, "%llu fetch%s refused since then, the last one with %s by %s",
-		(unsigned long long)series->count, series->count == 1 ? "" : "es", series->outcome, name);
+	alert_say(&alert, "%llu fetch%s refused %s, the last one with %s by %s",
+		(unsigned long long)series->count, series->count == 1 ? "" : "es",
+		is_old ? "for a month or longer" : "since then", series->outcome, name);
 	if (series->is_rate)
 		alert_advise(&alert, "coffer usage %s", integration);
 	else
