@@ -148,6 +148,25 @@ START_TEST(an_ack_ends_when_the_alert_begins_anew)
 }
 END_TEST
 
+/* Its `since` cannot be told and so never changes: the step alone says that it is worse now. */
+START_TEST(an_ack_of_a_warning_does_not_quiet_what_is_critical_by_now)
+{
+	start();
+	core_faults.full_percent = 91;
+	ck_assert_str_eq(ack("store_space", 30), "ok");
+	ck_assert_int_eq(count("warning"), 1); /* grant_to_role */
+	core_faults.full_percent = 96;
+	ck_assert_int_eq(count("critical"), 1);
+	ck_assert_str_eq(ack("store_space", 30), "ok");
+	ck_assert_int_eq(count("critical"), 0);
+	core_faults.full_percent = 91; /* better: nobody has to look again */
+	ck_assert_int_eq(count("warning"), 1);
+	ck_assert_int_eq(count("acked"), 1);
+	core_faults.full_percent = 0;
+	core_world_end(&world);
+}
+END_TEST
+
 START_TEST(a_second_ack_takes_the_place_of_the_first)
 {
 	start();
@@ -229,6 +248,6 @@ END_TEST
 
 UNIT_MAIN("core_alert_acks", an_ack_is_refused_to_whoever_may_not_and_for_what_is_not_there,
 	an_ack_makes_an_alert_quiet_until_its_time, an_ack_ends_when_the_alert_begins_anew,
-	a_second_ack_takes_the_place_of_the_first, what_is_acked_comes_last,
-	a_manager_sees_and_acks_what_is_of_its_integration_alone, an_ack_that_is_not_stored_is_none,
-	status_counts_alerts_for_those_with_a_role)
+	an_ack_of_a_warning_does_not_quiet_what_is_critical_by_now, a_second_ack_takes_the_place_of_the_first,
+	what_is_acked_comes_last, a_manager_sees_and_acks_what_is_of_its_integration_alone,
+	an_ack_that_is_not_stored_is_none, status_counts_alerts_for_those_with_a_role)

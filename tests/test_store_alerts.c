@@ -52,7 +52,8 @@ static void spoil(const char *sql)
 
 static enum err on_ack(void *arg, const struct store_alert_ack *ack)
 {
-	see(arg, "%s@%d-%d:%u:%s ", ack->alert, (int)ack->since_ms, (int)ack->until_ms, ack->uid, ack->note);
+	see(arg, "%s@%d/%u-%d:%u:%s ", ack->alert, (int)ack->since_ms, ack->severity, (int)ack->until_ms,
+		ack->uid, ack->note);
 	return OK;
 }
 
@@ -65,10 +66,15 @@ static const char *acks(void)
 	return seen.text;
 }
 
-static void put_ack(const char *alert, int64_t since_ms, const char *note)
+static void put_ack(const char *alert, int64_t since_ms, unsigned severity, const char *note)
 {
-	struct store_alert_ack ack = {
-		.alert = alert, .since_ms = since_ms, .until_ms = 9, .time_ms = 5, .uid = 7, .note = note};
+	struct store_alert_ack ack = {.alert = alert,
+		.since_ms = since_ms,
+		.severity = severity,
+		.until_ms = 9,
+		.time_ms = 5,
+		.uid = 7,
+		.note = note};
 
 	ck_ok(store_alert_ack_put(world.store, &ack));
 }
@@ -90,7 +96,7 @@ START_TEST(check_finds_a_damaged_ack)
 	const char *reason = "";
 
 	start();
-	spoil("INSERT INTO alert_ack VALUES ('a', 1, 2, 3, 4, 'n' || char(0), 0, NULL)");
+	spoil("INSERT INTO alert_ack VALUES ('a', 1, 0, 2, 3, 4, 'n' || char(0), 0, NULL)");
 	ck_err(store_alert_ack_each(world.store, on_ack, NULL), ERR_STORAGE);
 	ck_err(store_check(world.store, &reason), ERR_STORAGE);
 	ck_assert_str_eq(reason, "the row of an acknowledged alert is damaged");
@@ -104,23 +110,23 @@ START_TEST(an_alert_has_one_ack_and_a_newer_one_replaces_it)
 
 	start();
 	ck_ok(store_begin(world.store));
-	put_ack("unused:crm", 3, "first");
-	put_ack("drained:crm:A:1", 0, "other");
-	put_ack("unused:crm", 4, "second");
+	put_ack("unused:crm", 3, 2, "first");
+	put_ack("drained:crm:A:1", 0, 0, "other");
+	put_ack("unused:crm", 4, 1, "second");
 	ck_ok(world_commit(world.store));
 	world_close(&world);
 	world_open(&world);
-	ck_assert_str_eq(acks(), "drained:crm:A:1@0-9:7:other unused:crm@4-9:7:second ");
+	ck_assert_str_eq(acks(), "drained:crm:A:1@0/0-9:7:other unused:crm@4/1-9:7:second ");
 	ck_ok(store_check(world.store, &reason));
 	ck_ok(store_begin(world.store));
 	ck_ok(store_alert_ack_remove(world.store, "drained:crm:A:1"));
 	ck_ok(store_alert_ack_remove(world.store, "drained:crm:A:1"));
 	store_abort(world.store);
-	ck_assert_str_eq(acks(), "drained:crm:A:1@0-9:7:other unused:crm@4-9:7:second "); /* P5 */
+	ck_assert_str_eq(acks(), "drained:crm:A:1@0/0-9:7:other unused:crm@4/1-9:7:second "); /* P5 */
 	ck_ok(store_begin(world.store));
 	ck_ok(store_alert_ack_remove(world.store, "drained:crm:A:1"));
 	ck_ok(world_commit(world.store));
-	ck_assert_str_eq(acks(), "unused:crm@4-9:7:second ");
+	ck_assert_str_eq(acks(), "unused:crm@4/1-9:7:second ");
 	world_end(&world);
 }
 END_TEST

@@ -61,6 +61,7 @@ enum err handle_alert_ack(struct call *call)
 	if (err != OK)
 		return err;
 	ack.since_ms = alert.since_ms;
+	ack.severity = alert.severity;
 	snprintf(call->record.integration, sizeof(call->record.integration), "%s", alert.integration);
 	call_subject(call, "alert=%s", id);
 	call_subject(call, "until=%s", until);

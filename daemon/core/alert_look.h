@@ -20,10 +20,11 @@ enum severity { SEVERITY_CRITICAL, SEVERITY_WARNING, SEVERITY_NOTICE, SEVERITY_C
 
 enum { ALERT_ID_BYTES = 401, ALERT_NOTE_BYTES = 501, ALERTS_TOLD = 1000 };
 
-/* Somebody has seen the alert: it is quiet until a time, or until it begins anew. */
+/* Somebody has seen the alert: it is quiet until a time, or until it begins anew or is more urgent. */
 struct alert_ack {
 	char id[ALERT_ID_BYTES];
 	int64_t since_ms;
+	enum severity severity; /* when it was seen */
 	int64_t until_ms;
 	uint32_t uid;
 	char note[ALERT_NOTE_BYTES];

@@ -143,7 +143,8 @@ static const struct alert_ack *find_ack(struct alerts *alerts, const struct aler
 						       : bsearch(id, alerts->acks, alerts->ack_count,
 								 sizeof(*ack), compare_id);
 
-	if (ack == NULL || ack->since_ms != alert->since_ms || ack->until_ms <= alerts->now_ms)
+	if (ack == NULL || ack->since_ms != alert->since_ms || alert->severity < ack->severity ||
+		ack->until_ms <= alerts->now_ms)
 		return NULL;
 	ack->is_alive = true;
 	return ack;
@@ -165,7 +166,10 @@ static enum err on_ack(void *arg, const struct store_alert_ack *row)
 
 	struct alert_ack *ack = &alerts->acks[alerts->ack_count++];
 
-	*ack = (struct alert_ack){.since_ms = row->since_ms, .until_ms = row->until_ms, .uid = row->uid};
+	*ack = (struct alert_ack){.since_ms = row->since_ms,
+		.severity = (enum severity)row->severity,
+		.until_ms = row->until_ms,
+		.uid = row->uid};
 	snprintf(ack->id, sizeof(ack->id), "%s", row->alert);
 	snprintf(ack->note, sizeof(ack->note), "%s", row->note);
 	return OK;

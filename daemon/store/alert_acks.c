@@ -9,6 +9,7 @@ enum err store_alert_ack_put(struct store *store, const struct store_alert_ack *
 
 	query_put_text(&query, ack->alert);
 	query_put_int(&query, ack->since_ms);
+	query_put_u64(&query, ack->severity);
 	query_put_int(&query, ack->until_ms);
 	query_put_int(&query, ack->time_ms);
 	query_put_u64(&query, ack->uid);
@@ -26,6 +27,7 @@ enum err store_alert_ack_each(struct store *store, store_alert_ack_fn *fn, void 
 
 		ack.alert = query_text(&query);
 		ack.since_ms = query_int(&query);
+		ack.severity = (unsigned)query_int_within(&query, 0, 2);
 		ack.until_ms = query_int(&query);
 		ack.time_ms = query_int(&query);
 		ack.uid = query_u32(&query);

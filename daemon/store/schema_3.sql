@@ -99,10 +99,11 @@ CREATE TABLE approval (
 CREATE INDEX approval_open ON approval (id) WHERE state = 0;
 CREATE INDEX approval_by_request_id ON approval (uid, request_id) WHERE request_id IS NOT NULL;
 
--- An alert that somebody has seen: it stays quiet until a time, or until it begins anew.
+-- An alert that somebody has seen: it stays quiet until a time, or until it begins anew or is worse.
 CREATE TABLE alert_ack (
 	alert TEXT NOT NULL PRIMARY KEY CHECK (length(alert) <= 400),
 	since_ms INTEGER NOT NULL, -- of the alert
+	severity INTEGER NOT NULL CHECK (severity BETWEEN 0 AND 2), -- the same: critical, warning, notice
 	until_ms INTEGER NOT NULL,
 	time_ms INTEGER NOT NULL,
 	uid INTEGER NOT NULL CHECK (uid BETWEEN 0 AND 4294967295),

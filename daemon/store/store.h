@@ -562,6 +562,7 @@ enum err store_days_check(struct store *store);
 struct store_alert_ack {
 	const char *alert; /* its id */
 	int64_t since_ms; /* of the alert; 0: nobody can tell */
+	unsigned severity; /* the same: 0 is the most urgent, 2 the least */
 	int64_t until_ms;
 	int64_t time_ms;
 	uint32_t uid;
