@@ -473,6 +473,36 @@ START_TEST(a_cut_is_taken_back_with_its_turn_or_stays_with_its_commit)
 }
 END_TEST
 
+/* The log's size counts bytes, whatever the texts: else a cut would leave a sum that the check takes for damage (P7). */
+START_TEST(a_cut_counts_the_bytes_of_texts_beyond_ascii)
+{
+	struct world world;
+	struct record record = {.seq = 1,
+		.time_ms = 1,
+		.repeats = 1,
+		.kind = "x",
+		.outcome = "ok",
+		.subject = {"f\xc3\xbcr", 4},
+		.detail = "g\xc3\xbcltig"};
+
+	world_start(&world);
+	record_seal(&record);
+	ck_ok(store_begin(world.store));
+	ck_ok(store_audit_append(world.store, &record));
+	ck_ok(world_append(world.store, "x", "ok", 0));
+	ck_ok(world_commit(world.store));
+	ck_ok(store_check(world.store, &world.reason));
+
+	struct record first = nth_record(world.store, 1);
+
+	ck_ok(store_begin(world.store));
+	ck_ok(store_audit_cut(world.store, 1, first.hash));
+	ck_ok(world_commit(world.store));
+	ck_ok(store_check(world.store, &world.reason));
+	world_end(&world);
+}
+END_TEST
+
 START_TEST(check_finds_a_cut_that_was_moved)
 {
 	/* P7 */
@@ -1664,9 +1694,9 @@ UNIT_MAIN("store", a_write_outside_a_turn_is_refused, a_second_turn_or_request_i
 	changes_of_what_is_not_there_are_not_found, numbers_that_the_store_cannot_hold_are_refused,
 	revoked_and_without_ciphertext_are_one_thing, a_record_that_does_not_follow_the_head_is_refused,
 	a_cut_that_is_not_at_a_record_is_refused, a_cut_is_taken_back_with_its_turn_or_stays_with_its_commit,
-	check_finds_a_cut_that_was_moved, a_run_that_no_integration_can_have_is_refused,
-	damaged_run_lists_are_found_and_never_believed, check_finds_what_was_removed_or_planted,
-	a_rolled_back_request_leaves_nothing_and_the_others_stay,
+	a_cut_counts_the_bytes_of_texts_beyond_ascii, check_finds_a_cut_that_was_moved,
+	a_run_that_no_integration_can_have_is_refused, damaged_run_lists_are_found_and_never_believed,
+	check_finds_what_was_removed_or_planted, a_rolled_back_request_leaves_nothing_and_the_others_stay,
 	a_step_outside_a_request_or_in_another_is_refused,
 	a_rolled_back_step_leaves_nothing_and_its_request_stays, a_request_takes_its_steps_with_it,
 	an_aborted_turn_leaves_nothing, a_turn_with_nothing_to_keep_writes_nothing,

@@ -20,8 +20,8 @@ ALTER TABLE state ADD COLUMN audit_cut_hash BLOB NOT NULL
 	DEFAULT x'0000000000000000000000000000000000000000000000000000000000000000' CHECK (length(audit_cut_hash) = 32);
 -- What the records that are left take up: see record_bytes in audit_rows.c.
 ALTER TABLE state ADD COLUMN audit_bytes INTEGER NOT NULL DEFAULT 0 CHECK (audit_bytes >= 0);
-UPDATE state SET audit_bytes = (SELECT coalesce(sum(128 + length(kind) + length(outcome) + length(unit) + length(integration)
-	+ length("key") + length(run) + length(subject) + length(detail)), 0) FROM audit);
+UPDATE state SET audit_bytes = (SELECT coalesce(sum(128 + length(CAST(
+	kind || outcome || unit || integration || "key" || run || subject || detail AS BLOB))), 0) FROM audit);
 
 -- Every change of what is documented about an integration or one of its secrets, and of the states of their versions.
 CREATE TABLE change (
