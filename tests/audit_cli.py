@@ -67,6 +67,14 @@ class AuditTest(CommandTest):
             self.refused(manage(None, "audit", "list", "--user", word), 64, "--user: no such user")
         self.refused(manage(None, "audit", "list", "--user", "root", "--uid", "0"), 64, "give one of them")
 
+    def test_a_list_is_never_shorter_than_it_seems(self):
+        """The daemon gives 1000 at most: more would be the wrong ones, without a word."""
+        self.assertEqual(self.asked("--limit", "1000")["limit"], 1000)
+        for limit in ("0", "1001", "9007199254740991"):
+            for more in ([], ["--outcome", "refused"], ["--after", "7"]):
+                done = manage(None, "audit", "list", "--limit", limit, *more)
+                self.refused(done, 64, "--limit: 1 to 1000", "audit export")
+
     def test_times_are_settled_here(self):
         self.assertEqual(self.asked("--since", "2026-11-22T09:30:00Z")["since"], "2026-11-22T09:30:00.000Z")
         self.assertEqual(self.asked("--since", "2026-11-22")["since"], "2026-11-22T00:00:00.000Z")

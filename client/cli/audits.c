@@ -12,7 +12,7 @@
 #include "params.h"
 #include "table.h"
 
-enum { PAGE_RECORDS = 500, LIST_RECORDS = 100 /* unless --limit */ };
+enum { PAGE_RECORDS = 500, LIST_RECORDS = 100 /* unless --limit */, LIST_RECORDS_MAX = 1000 };
 
 static const struct column list[] = {
 	{"SEQ", "seq", SHOW_NUMBER},
@@ -168,6 +168,17 @@ static enum err find_newest(struct cli *cli, int64_t limit, int64_t *after_out)
 	return OK;
 }
 
+/* Of more the daemon gives the oldest thousand, which would pass for all of them. */
+static enum err read_limit(const struct cli *cli, int64_t *out)
+{
+	enum err err = params_count(cli, FIELD_LIMIT, out);
+
+	if (err == OK && (*out < 1 || *out > LIST_RECORDS_MAX))
+		return cli_usage(
+			cli, "--limit: 1 to %d; coffer audit export writes all records", LIST_RECORDS_MAX);
+	return err;
+}
+
 /* A full page with records of the log behind it may not be all. */
 static void note_more(const struct reply *reply, int64_t limit)
 {
@@ -215,7 +226,7 @@ enum err audits_list(struct cli *cli)
 	enum err err = audits_settle(cli);
 
 	if (err == OK)
-		err = params_count(cli, FIELD_LIMIT, &limit);
+		err = read_limit(cli, &limit);
 	if (err == OK && is_newest)
 		err = ask_newest(cli, limit);
 	if (err == OK)
