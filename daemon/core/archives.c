@@ -25,7 +25,6 @@ struct portion {
 	const struct archive_order *order;
 	struct buf lines;
 	struct chain chain; /* as far as records were taken */
-	uint64_t first;
 	uint64_t count;
 	uint64_t bytes; /* as the store counts them */
 	bool is_full;
