@@ -745,7 +745,9 @@ START_TEST(a_grant_to_a_group_reaches_whom_the_group_has)
 	admin("grant.add", "{\"integration\":\"other\",\"rule\":{\"group\":\"70100\",\"user\":\"70004\"}}");
 	ck_assert_ptr_null(find(ALERT_GRANT_TO_ROLE));
 	/* A unit is nobody. */
-	admin("grant.add", "{\"integration\":\"other\",\"rule\":{\"unit\":\"a.service\"}}");
+	ck_assert_str_eq(core_ask_approved(&world, UID_ADMIN, "grant.add",
+				 "{\"integration\":\"other\",\"rule\":{\"unit\":\"a.service\"}}"),
+		"ok");
 	ck_assert_ptr_null(find(ALERT_GRANT_TO_ROLE));
 	end();
 }
