@@ -372,6 +372,19 @@ START_TEST(a_list_begins_at_the_cut_and_tells_it)
 }
 END_TEST
 
+START_TEST(a_list_of_none_tells_the_ends_alone)
+{
+	start();
+	note(4);
+	core_ask_ok(&world, UID_AUDITOR, "audit.list", "{\"limit\":0,\"after\":2}");
+	ck_assert_int_eq(cJSON_GetArraySize(core_result(&world, "records")), 0);
+	ck_assert_int_eq((int)core_result(&world, "last")->valuedouble, 2);
+	ck_assert_int_eq(
+		(int)cJSON_GetNumberValue(cJSON_GetObjectItem(core_result(&world, "head"), "seq")), 4);
+	end();
+}
+END_TEST
+
 START_TEST(segments_follow_each_other)
 {
 	start();
@@ -623,7 +636,7 @@ UNIT_MAIN("core_audit", only_auditors_get_a_checkpoint_and_only_admins_archive,
 	archive_never_signs_records_that_were_tampered_with,
 	a_checkpoint_is_the_vaults_signed_word_about_the_record_before_its_own,
 	an_archived_portion_is_a_whole_segment_and_gone_from_the_store, a_list_begins_at_the_cut_and_tells_it,
-	segments_follow_each_other, a_large_log_goes_by_portions,
+	a_list_of_none_tells_the_ends_alone, segments_follow_each_other, a_large_log_goes_by_portions,
 	the_order_of_records_counts_and_not_their_times, what_is_not_durable_yet_stays,
 	a_failed_commit_keeps_the_records_and_leaves_no_segment,
 	a_kill_behind_the_commit_leaves_a_whole_segment,

@@ -97,7 +97,9 @@ enum err handle_audit_list(struct call *call)
 	json_key(&call->w, "records");
 	json_begin_array(&call->w);
 
-	enum err err = store_audit_each(call->core->store, &filter, on_record, &listing);
+	/* To the store a limit of 0 is none. */
+	enum err err =
+		filter.limit > 0 ? store_audit_each(call->core->store, &filter, on_record, &listing) : OK;
 
 	if (listing.is_full)
 		err = OK;
