@@ -232,6 +232,41 @@ START_TEST(an_ack_that_is_not_stored_is_none)
 }
 END_TEST
 
+static enum err on_id(void *arg, const struct store_integration *integration)
+{
+	memcpy(arg, integration->id, STORE_ID_BYTES);
+	return OK;
+}
+
+/* A token without a verifier is none: whoever reads its row finds it damaged. */
+static void damage_a_row(void)
+{
+	struct store *store = world.core->store;
+	struct store_token token = {
+		.id = store_token_next(store), .name = "t", .description = "d", .user = "u"};
+	enum err committed = ERR_TIMEOUT;
+
+	ck_ok(store_integration_get(store, "app", on_id, token.integration_id));
+	ck_ok(store_begin(store));
+	ck_ok(store_token_insert(store, &token));
+	store_commit(store, core_on_own_commit, &committed);
+	ck_ok(committed);
+}
+
+START_TEST(a_damaged_row_keeps_acks_and_nothing_else_from_being_looked_after)
+{
+	start();
+	ck_assert_str_eq(ack("grant_to_role:app:1", 30), "ok");
+	for (int i = 0; i < 2; i++)
+		core_ask_refused("denied", &world, UID_STRANGER, "alert.list", "{}");
+	damage_a_row();
+	core_ask_refused("audit_unavailable", &world, UID_OPERATOR, "alert.list", "{}");
+	sweep();
+	ck_assert_str_eq(core_record(&world, 0).kind, "repeats");
+	core_world_end(&world);
+}
+END_TEST
+
 START_TEST(status_counts_alerts_for_those_with_a_role)
 {
 	start();
@@ -250,4 +285,5 @@ UNIT_MAIN("core_alert_acks", an_ack_is_refused_to_whoever_may_not_and_for_what_i
 	an_ack_makes_an_alert_quiet_until_its_time, an_ack_ends_when_the_alert_begins_anew,
 	an_ack_of_a_warning_does_not_quiet_what_is_critical_by_now, a_second_ack_takes_the_place_of_the_first,
 	what_is_acked_comes_last, a_manager_sees_and_acks_what_is_of_its_integration_alone,
-	an_ack_that_is_not_stored_is_none, status_counts_alerts_for_those_with_a_role)
+	an_ack_that_is_not_stored_is_none, a_damaged_row_keeps_acks_and_nothing_else_from_being_looked_after,
+	status_counts_alerts_for_those_with_a_role)

@@ -214,9 +214,13 @@ static enum err forget_use(struct core *core, const struct tick *tick)
 
 	if (err == OK && tick->must_expire)
 		err = store_days_expire(core->store, before_ms / STORE_DAY_MS, EXPIRE_DAY_ROWS);
-	if (err == OK && tick->must_expire)
-		err = alerts_forget_acks(core, tick->now_ms);
 	return err;
+}
+
+/* By itself: it reads every row there is, and one that is damaged must not hold up the rest. */
+static enum err forget_acks(struct core *core, void *arg)
+{
+	return alerts_forget_acks(core, *(const int64_t *)arg);
 }
 
 static enum err work_tick(struct core *core, void *arg)
@@ -259,10 +263,12 @@ void core_tick(struct core *core, bool shutting_down)
 	enum err err = core_run_own(core, work_tick, &tick);
 
 	holders_stored(core, err == OK);
+	if (err == OK && tick.must_expire) {
+		core->results_expired_ms = now_ms;
+		err = core_run_own(core, forget_acks, &now_ms);
+	}
 	if (err != OK)
 		log_warning("housekeeping of the store failed: %s", err_word(err));
-	else if (tick.must_expire)
-		core->results_expired_ms = now_ms;
 	turn_checkpoint(core);
 	if (!shutting_down)
 		archives_tick(core, now_ms);
