@@ -47,6 +47,7 @@ class Vault:
         self.run = run
         self.dry = None
         self.filed = []
+        self.filing = refusal("approval_required", "a second person must approve", request=12)
 
     def answer(self, request, _):
         params = request.get("params", {})
@@ -65,7 +66,7 @@ class Vault:
             return self.run(self) if self.run else {"result": {"dry_run": self.dry, "steps": [{"outcome": "ok"}] * len(self.steps)}}
         if method in ("integration.edit", "integration.add"):
             self.filed.append(params)
-            return refusal("approval_required", "a second person must approve", request=12)
+            return self.filing
         return refusal("unknown_method")
 
 
@@ -292,6 +293,17 @@ class Apply(CommandTest):
              "grant": None, "request": 12},
             {"action": "create", "integration": "crm/new", "what": "", "outcome": "ok", "grant": None, "request": None},
         ]})
+
+    def test_what_was_done_is_told_when_the_rest_cannot_be_filed(self):
+        def run(vault):
+            vault.filing = refusal("busy", "32 of your requests wait for a second person")
+            return {"result": {"dry_run": False, "steps": [{"outcome": "approval_required"}, {"outcome": "ok"}]}}
+        text = SAME.replace("Ada", "Grace") + NEW
+        done, _ = self.apply(text, run=run, status=75)
+        self.assertIn("32 of your requests wait", done.stderr)
+        self.assertEqual(done.stdout, "needs a second person: change finance/sync: owner\ncreated crm/new\nunchanged: 0\n")
+        done, _ = self.apply(text, "--json", run=run, status=75)
+        self.assertEqual([change["outcome"] for change in json.loads(done.stdout)["changes"]], ["approval_required", "ok"])
 
     def test_grants_of_what_waits_come_later(self):
         def run(_):

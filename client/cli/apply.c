@@ -10,6 +10,7 @@
 #include <sys/random.h>
 
 #include "apply_plan.h"
+#include "base64.h"
 #include "cli.h"
 #include "tty_json.h"
 #include "commands.h"
@@ -209,16 +210,12 @@ static void take_outcomes(const struct apply_plan *plan, const struct reply *rep
 /* A number of our own for the run, so that it can be asked about. */
 static enum err draw_id(char out[33])
 {
-	static const char digits[] = "0123456789abcdef";
 	unsigned char bytes[16] = {0};
 
 	if (getrandom(bytes, sizeof(bytes), 0) != (ssize_t)sizeof(bytes))
 		return ERR_INTERNAL;
-	for (size_t i = 0; i < sizeof(bytes); i++) {
-		out[2 * i] = digits[bytes[i] >> 4];
-		out[2 * i + 1] = digits[bytes[i] & 15];
-	}
-	out[32] = '\0';
+	hex_encode(bytes, sizeof(bytes), out);
+	out[2 * sizeof(bytes)] = '\0';
 	return OK;
 }
 
@@ -256,8 +253,10 @@ static enum err send_run(struct apply_plan *plan, bool is_dry)
 
 	enum err err = ask(plan, &params, &reply);
 
-	if (err == OK)
-		take_outcomes(plan, &reply);
+	if (err != OK)
+		return err;
+	take_outcomes(plan, &reply);
+	plan->is_done = true;
 	for (size_t i = 0; err == OK && !is_dry && i < plan->count; i++)
 		if (plan->steps[i].outcome == APPLY_WAITS)
 			err = file_step(plan, &plan->steps[i]);
@@ -270,7 +269,8 @@ static enum err send_plan(struct apply_plan *plan, bool is_dry)
 	REPLY_AUTO reply = {0};
 	enum err err = OK;
 
-	if (sent_step(plan, 1) == NULL)
+	plan->is_done = sent_step(plan, 1) == NULL;
+	if (plan->is_done)
 		return OK;
 	buf_append_string(&params, "{}");
 	err = cli_call(plan->cli, request_info(REQUEST_APPLY_BEGIN)->method, &params, &reply);
@@ -292,10 +292,9 @@ enum err apply_run(struct cli *cli)
 		err = apply_plan_make(&plan);
 	if (err == OK)
 		err = send_plan(&plan, is_dry);
-	if (err != OK)
-		return err;
-	if (cli_is_json(cli))
-		return print_json(&plan, is_dry);
-	print_plan(&plan, is_dry);
-	return OK;
+	if (plan.is_done && !cli_is_json(cli))
+		print_plan(&plan, is_dry);
+	if (plan.is_done && cli_is_json(cli) && print_json(&plan, is_dry) != OK)
+		return ERR_INTERNAL;
+	return err;
 }

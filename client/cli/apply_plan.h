@@ -37,6 +37,7 @@ struct apply_plan {
 	size_t count;
 	size_t cap;
 	size_t unchanged; /* integrations that are as the file says */
+	bool is_done; /* the daemon has done the steps, as their outcomes tell */
 };
 
 /* Asks the daemon about each integration of the file.  Errors are reported. */
