@@ -403,6 +403,20 @@ static void clear_grant_to_role(void)
 	admin("grant.remove", "{\"integration\":\"app\",\"id\":2}");
 }
 
+/* ---- a second person ---- */
+
+static void fire_request_pending(void)
+{
+	world.rules.needs_approval[REQUEST_GRANT_ADD] = true;
+	refuse("approval_required", UID_ADMIN, "grant.add",
+		"{\"integration\":\"app\",\"rule\":{\"user\":\"70007\"}}");
+}
+
+static void clear_request_pending(void)
+{
+	admin("request.reject", "{\"id\":1}");
+}
+
 /* ---- the host ---- */
 
 static void fire_undelivered(void)
@@ -481,6 +495,8 @@ static const struct {
 	[ALERT_MAKER_GONE] = {fire_maker_gone, clear_people, "maker_gone:app:A:1", "notice"},
 	[ALERT_NO_DESCRIPTION] = {fire_no_description, put, "no_description:app:A", "notice"},
 	[ALERT_GRANT_TO_ROLE] = {fire_grant_to_role, clear_grant_to_role, "grant_to_role:app:2", "warning"},
+	[ALERT_REQUEST_PENDING] = {fire_request_pending, clear_request_pending, "request_pending:app:1",
+		"notice"},
 	[ALERT_REFUSALS] = {fire_refusals, clear_after_a_day, "refusals:uid=70006", "warning"},
 	[ALERT_UNDELIVERED] = {fire_undelivered, clear_after_a_day, "undelivered", "notice"},
 	[ALERT_STORE_SPACE] = {fire_store_space, clear_store_space, "store_space", "warning"},
@@ -783,6 +799,36 @@ START_TEST(a_name_that_went_to_another_user_is_an_owner_who_left)
 }
 END_TEST
 
+START_TEST(a_request_that_nobody_decided_in_time_is_no_alert)
+{
+	start();
+	fire_request_pending();
+	pass_ms(7 * (int64_t)DAY_MS - 1);
+	ck_assert_ptr_nonnull(
+		strstr(text_of(find(ALERT_REQUEST_PENDING), "text"), "coffer request approve 1"));
+	pass_ms(1); /* the tick that marks it comes later */
+	ck_assert_ptr_null(find(ALERT_REQUEST_PENDING));
+	end();
+}
+END_TEST
+
+START_TEST(a_manager_is_told_of_requests_for_its_own_alone)
+{
+	start();
+	core_add_integration(&world, "own");
+	ck_assert_str_eq(core_ask_approved(&world, UID_ADMIN, "integration.edit",
+				 "{\"name\":\"own\",\"managed_by\":[\"70008\"]}"),
+		"ok"); /* request 1 */
+	fire_request_pending();
+	refuse("approval_required", UID_ADMIN, "grant.add",
+		"{\"integration\":\"own\",\"rule\":{\"user\":\"70007\"}}");
+	core_ask_ok(&world, 70008, "alert.list", "{}");
+	ck_assert_ptr_nonnull(strstr(world.last_text, "request_pending:own:3"));
+	ck_assert_ptr_null(strstr(world.last_text, "pending:app"));
+	end();
+}
+END_TEST
+
 START_TEST(room_that_is_nearly_gone_is_critical)
 {
 	start();
@@ -799,4 +845,5 @@ UNIT_MAIN("core_alert_kinds", each_kind_fires_and_clears, what_is_retired_asks_f
 	a_short_period_is_not_due_at_once, no_warning_before_a_rotation_where_none_is_wanted,
 	days_of_refusals_in_a_row_are_one_alert, refusals_that_began_long_ago_have_no_beginning,
 	a_grant_to_a_group_reaches_whom_the_group_has, a_reload_of_the_roles_counts_at_once,
-	a_name_that_went_to_another_user_is_an_owner_who_left, room_that_is_nearly_gone_is_critical)
+	a_name_that_went_to_another_user_is_an_owner_who_left, room_that_is_nearly_gone_is_critical,
+	a_request_that_nobody_decided_in_time_is_no_alert, a_manager_is_told_of_requests_for_its_own_alone)

@@ -99,9 +99,10 @@ void alerts_of_record(struct alerts *alerts, const struct store_integration *int
 enum err alerts_of_runs(
 	struct alerts *alerts, const struct store_integration *integration); /* alert_runs.c */
 enum err alerts_of_refusals(struct alerts *alerts); /* alert_refusals.c */
-enum err alerts_of_grants(struct alerts *alerts); /* alert_people.c, and the next two */
+enum err alerts_of_grants(struct alerts *alerts); /* alert_people.c, and the next three */
 void alerts_of_owner(struct alerts *alerts, const struct store_integration *integration);
 void alerts_of_maker(struct alerts *alerts, const struct store_notable *version);
+enum err alerts_of_requests(struct alerts *alerts);
 enum err alerts_of_tokens(struct alerts *alerts); /* alert_tokens.c */
 enum err alerts_of_host(struct alerts *alerts); /* alert_host.c */
 

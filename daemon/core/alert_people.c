@@ -1,5 +1,5 @@
 /*
- * People who left, and people with a role whom a grant reaches.
+ * People who left, people with a role whom a grant reaches, and requests that wait for a second person.
  */
 #include "alert_look.h"
 
@@ -85,4 +85,33 @@ static enum err on_grant(void *arg, const struct store_grant *grant)
 enum err alerts_of_grants(struct alerts *alerts)
 {
 	return store_grant_each(alerts->core->store, on_grant, alerts);
+}
+
+/* ---- what waits for a second person ---- */
+
+static enum err on_request(void *arg, const struct store_approval *request)
+{
+	struct alerts *alerts = arg;
+	struct alert alert = alert_of(ALERT_REQUEST_PENDING, SEVERITY_NOTICE, request->requested_ms);
+	unsigned long long id = request->id;
+	char name[USER_NAME_BYTES] = "";
+
+	if (request->expires_ms <= alerts->now_ms)
+		return OK;
+	users_name(request->uid, name);
+	alert_place(&alert, request->integration, NULL, 0);
+	alert.has_object = true;
+	alert.object = request->id;
+	alert_say(&alert, "%s, asked for by %s, waits for another admin: coffer request approve %llu",
+		request->method, name, id);
+	alert_advise(&alert, "coffer request list %s --state pending", request->integration);
+	alerts_add(alerts, &alert);
+	return OK;
+}
+
+enum err alerts_of_requests(struct alerts *alerts)
+{
+	struct store_approval_filter pending = {.has_state = true, .state = APPROVAL_PENDING};
+
+	return store_approval_each(alerts->core->store, &pending, on_request, alerts);
 }

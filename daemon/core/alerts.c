@@ -257,7 +257,8 @@ static enum err look_at_integrations(struct alerts *alerts)
 enum err alerts_look(struct alerts *alerts)
 {
 	static enum err (*const sources[])(struct alerts *) = {look_at_integrations, alerts_of_versions,
-		alerts_of_secrets, alerts_of_refusals, alerts_of_grants, alerts_of_tokens, alerts_of_host};
+		alerts_of_secrets, alerts_of_refusals, alerts_of_grants, alerts_of_requests, alerts_of_tokens,
+		alerts_of_host};
 	enum err err = OK;
 
 	alerts->told = calloc(ALERTS_TOLD, sizeof(*alerts->told));
