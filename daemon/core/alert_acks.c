@@ -19,6 +19,14 @@ static enum err check_until(struct call *call, int64_t until_ms)
 	return OK;
 }
 
+/* An alert that is quiet for a year should say why. */
+static enum err check_note(struct call *call, const char *note)
+{
+	if (note[strspn(note, " ")] != '\0')
+		return OK;
+	return call_refuse(call, ERR_BAD_VALUE, "an empty note", "note must say why the alert may be quiet");
+}
+
 /* The integration that was asked for is the one whose manager the caller may be. */
 static bool is_of(const struct call *call, const struct alert *alert)
 {
@@ -56,6 +64,8 @@ enum err handle_alert_ack(struct call *call)
 
 	enum err err = check_until(call, ack.until_ms);
 
+	if (err == OK)
+		err = check_note(call, note);
 	if (err == OK)
 		err = find(call, id, &alert);
 	if (err != OK)
