@@ -73,6 +73,10 @@ void json_write_raw(struct json_writer *w, const char *json, size_t len); /* alr
 void json_put_string(struct json_writer *w, const char *key, const char *text);
 void json_put_integer(struct json_writer *w, const char *key, int64_t value);
 void json_put_bool(struct json_writer *w, const char *key, bool value);
+enum { JSON_HEX_BYTES_MAX = 64 };
+/* Lower-case digits of at most JSON_HEX_BYTES_MAX bytes */
+void json_write_hex(struct json_writer *w, const unsigned char *bytes, size_t len);
+void json_put_hex(struct json_writer *w, const char *key, const unsigned char *bytes, size_t len);
 /* RFC 3339 in UTC with milliseconds; 0 gives null */
 void json_put_time(struct json_writer *w, const char *key, int64_t time_ms);
 

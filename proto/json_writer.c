@@ -2,10 +2,12 @@
  * Writing JSON once, forward, without a tree: what is written exists in the buffer and nowhere else, so a
  * reply that holds values is as safe as the memory under its buffer (P1).  Its output passes the gate.
  */
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "base64.h"
 #include "json.h"
 #include "text.h"
 
@@ -160,6 +162,21 @@ void json_put_bool(struct json_writer *w, const char *key, bool value)
 {
 	json_key(w, key);
 	json_write_bool(w, value);
+}
+
+void json_write_hex(struct json_writer *w, const unsigned char *bytes, size_t len)
+{
+	char hex[2 * JSON_HEX_BYTES_MAX];
+
+	assert(len <= JSON_HEX_BYTES_MAX);
+	hex_encode(bytes, len, hex);
+	json_write_text(w, hex, 2 * len);
+}
+
+void json_put_hex(struct json_writer *w, const char *key, const unsigned char *bytes, size_t len)
+{
+	json_key(w, key);
+	json_write_hex(w, bytes, len);
 }
 
 void json_put_time(struct json_writer *w, const char *key, int64_t time_ms)

@@ -147,7 +147,6 @@ bool record_is_sealed(const struct record *record)
 static void write_column(struct json_writer *w, const struct record *record, const struct column *column)
 {
 	char time[TIME_TEXT_BYTES] = "";
-	char hex[2 * RECORD_HASH_BYTES];
 
 	json_key(w, column->name);
 	switch (column->type) {
@@ -167,8 +166,7 @@ static void write_column(struct json_writer *w, const struct record *record, con
 		json_write_text(w, record->subject.text, record->subject.len);
 		break;
 	case COLUMN_HASH:
-		hex_encode(field_of(record, column), RECORD_HASH_BYTES, hex);
-		json_write_text(w, hex, sizeof(hex));
+		json_write_hex(w, field_of(record, column), RECORD_HASH_BYTES);
 		break;
 	}
 }

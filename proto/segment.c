@@ -12,26 +12,17 @@
 
 enum { VERSION = 1, HEADER_MEMBERS = 5 };
 
-static void put_hex(struct json_writer *w, const char *key, const unsigned char *bytes, size_t len)
-{
-	char hex[2 * RECORD_HASH_BYTES];
-
-	hex_encode(bytes, len, hex);
-	json_key(w, key);
-	json_write_text(w, hex, 2 * len);
-}
-
 void segment_write_header(struct json_writer *w, const struct segment *segment)
 {
 	json_begin_object(w);
 	json_put_integer(w, HEADER, VERSION);
 	json_put_string(w, "host", segment->host);
-	put_hex(w, "vault", segment->vault, sizeof(segment->vault));
+	json_put_hex(w, "vault", segment->vault, sizeof(segment->vault));
 	if (segment->is_filtered) {
 		json_put_bool(w, "filtered", true);
 	} else {
 		json_put_integer(w, "from_seq", (int64_t)segment->from_seq);
-		put_hex(w, "previous", segment->previous, sizeof(segment->previous));
+		json_put_hex(w, "previous", segment->previous, sizeof(segment->previous));
 	}
 	json_end_object(w);
 }

@@ -369,11 +369,14 @@ START_TEST(json_writer_puts_commas_where_they_belong)
 	json_end_array(&w);
 	json_put_time(&w, "f", 0);
 	json_put_time(&w, "g", 1764067800123);
+	json_put_hex(&w, "h", (const unsigned char *)"\x00\xa9", 2);
+	json_put_hex(&w, "i", NULL, 0);
 	json_end_object(&w);
 	buf_append_byte(&buf, '\0');
-	ck_assert_str_eq(buf.bytes, "{\"a\":null,\"b\":-9223372036854775808,\"c\":true,\"d\":[],\"e\":[false,"
-				    "{},[null],{\"x\":1},\"y\"],"
-				    "\"f\":null,\"g\":\"2025-11-25T10:50:00.123Z\"}");
+	ck_assert_str_eq(buf.bytes,
+		"{\"a\":null,\"b\":-9223372036854775808,\"c\":true,\"d\":[],\"e\":[false,"
+		"{},[null],{\"x\":1},\"y\"],"
+		"\"f\":null,\"g\":\"2025-11-25T10:50:00.123Z\",\"h\":\"00a9\",\"i\":\"\"}");
 }
 END_TEST
 

@@ -5,7 +5,6 @@
 
 #include <string.h>
 
-#include "base64.h"
 #include "frame.h"
 
 /* A page ends early when its records are long: whoever pages by `last` misses nothing. */
@@ -42,13 +41,10 @@ static int64_t time_field(const struct request *request, enum field field)
 void audits_write_place(
 	struct json_writer *w, const char *name, uint64_t seq, const unsigned char hash[RECORD_HASH_BYTES])
 {
-	char hex[2 * RECORD_HASH_BYTES + 1] = "";
-
-	hex_encode(hash, RECORD_HASH_BYTES, hex);
 	json_key(w, name);
 	json_begin_object(w);
 	json_put_integer(w, "seq", (int64_t)seq);
-	json_put_string(w, "hash", hex);
+	json_put_hex(w, "hash", hash, RECORD_HASH_BYTES);
 	json_end_object(w);
 }
 
@@ -57,16 +53,13 @@ static enum err write_ends(struct call *call)
 {
 	struct core *core = call->core;
 	struct store_state state = {0};
-	char vault[2 * STORE_ID_BYTES + 1] = "";
 	enum err err = store_state_get(core->store, &state);
 
 	if (err != OK)
 		return err;
-	hex_encode(state.vault_id, sizeof(state.vault_id), vault);
 	audits_write_place(&call->w, "head", core->chain.seq, core->chain.head);
 	audits_write_place(&call->w, "cut", state.audit_cut_seq, state.audit_cut_hash);
-	json_put_string(&call->w, "vault", vault);
-	json_put_string(&call->w, "host", core->host);
+	session_write_place(call);
 	return OK;
 }
 

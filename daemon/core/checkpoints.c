@@ -6,8 +6,6 @@
 
 #include <string.h>
 
-#include "base64.h"
-
 enum err checkpoints_sign(struct core *core, const struct chain *at, int64_t now_ms, struct checkpoint *out)
 {
 	char bytes[CHECKPOINT_TEXT_BYTES];
@@ -25,15 +23,6 @@ enum err checkpoints_sign(struct core *core, const struct chain *at, int64_t now
 		return ERR_INTERNAL;
 	keys_sign(core->keys, body.bytes, body.len, out->signature);
 	return OK;
-}
-
-static void put_hex(struct json_writer *w, const char *key, const unsigned char *bytes, size_t len)
-{
-	char hex[2 * RECORD_HASH_BYTES];
-
-	hex_encode(bytes, len, hex);
-	json_key(w, key);
-	json_write_text(w, hex, 2 * len);
 }
 
 enum err handle_audit_checkpoint(struct call *call)
@@ -54,10 +43,10 @@ enum err handle_audit_checkpoint(struct call *call)
 	json_key(w, "checkpoint");
 	json_write_text(w, text.bytes, text.len);
 	json_put_integer(w, "seq", (int64_t)checkpoint.seq);
-	put_hex(w, "hash", checkpoint.hash, sizeof(checkpoint.hash));
+	json_put_hex(w, "hash", checkpoint.hash, sizeof(checkpoint.hash));
 	json_put_time(w, "time", checkpoint.time_ms);
 	json_put_integer(w, "epoch", (int64_t)checkpoint.epoch);
-	put_hex(w, "public_key", checkpoint.key, sizeof(checkpoint.key));
+	json_put_hex(w, "public_key", checkpoint.key, sizeof(checkpoint.key));
 	json_put_string(w, "fingerprint", fingerprint);
 	json_end_object(w);
 	return OK;

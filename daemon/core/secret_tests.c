@@ -74,10 +74,8 @@ enum err secret_tests_check(
 static enum err on_shown(void *arg, const struct store_test *test)
 {
 	struct json_writer *w = arg;
-	char digest[2 * COMMAND_DIGEST_BYTES + 1] = "";
 	char user[USER_NAME_BYTES] = "";
 
-	hex_encode(test->digest, sizeof(test->digest), digest);
 	users_name(test->uid, user);
 	json_begin_object(w);
 	json_put_time(w, "at", test->time_ms);
@@ -86,7 +84,7 @@ static enum err on_shown(void *arg, const struct store_test *test)
 	json_put_bool(w, "passed", test->exit_status == 0);
 	json_put_integer(w, "exit_status", test->exit_status);
 	json_put_integer(w, "duration_ms", test->duration_ms);
-	json_put_string(w, "command_digest", digest);
+	json_put_hex(w, "command_digest", test->digest, sizeof(test->digest));
 	json_end_object(w);
 	return OK;
 }

@@ -240,18 +240,6 @@ enum err handle_whoami(struct call *call)
 
 /* ---- status ---- */
 
-static void write_hex(struct json_writer *w, const char *key, const unsigned char *bytes, size_t len)
-{
-	static const char digits[] = "0123456789abcdef";
-	char text[2 * STORE_HASH_BYTES + 1] = "";
-
-	for (size_t i = 0; i < len && i < STORE_HASH_BYTES; i++) {
-		text[2 * i] = digits[bytes[i] >> 4];
-		text[2 * i + 1] = digits[bytes[i] & 15];
-	}
-	json_put_string(w, key, text);
-}
-
 static void write_audit(struct call *call)
 {
 	struct json_writer *w = &call->w;
@@ -273,7 +261,7 @@ static void write_audit(struct call *call)
 /* Which vault on which host, for what is put together from many. */
 void session_write_place(struct call *call)
 {
-	write_hex(&call->w, "vault", call->core->state.vault_id, sizeof(call->core->state.vault_id));
+	json_put_hex(&call->w, "vault", call->core->state.vault_id, sizeof(call->core->state.vault_id));
 	json_put_string(&call->w, "host", call->core->host);
 }
 
