@@ -11,7 +11,7 @@ import hashlib
 import json
 import re
 import struct
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from expected import (
     Anything,
@@ -29,6 +29,8 @@ from expected import (
     short,
     value_bytes,
 )
+
+from model_governance import ACTIVE, RETIRED, SUSPENDED, Governance
 
 
 def command_digest(*arguments):
@@ -57,8 +59,11 @@ ERRORS = {
     "too_complex": ({-32017}, False),
     "in_use": ({-32018}, False),
     "untested": ({-32019}, False),
+    "suspended": ({-32020}, False),
+    "retired": ({-32021}, False),
     "expired": ({-32022}, False),
     "rate_limited": ({-32023}, True),
+    "approval_required": ({-32024}, False),
     "busy": ({-32026}, True),
     "unsupported": ({-32030}, False),
 }
@@ -67,7 +72,7 @@ ERRORS = {
 
 INTEGRATION_FIELDS = (
     "title description owner contact backup_contact purpose systems scope access trigger schedule expected_every"
-    " environment docs approval rotate_after review_after expires_at rate_limit test managed_by labels"
+    " environment docs approval rotate_after rotate_reason review_after expires_at rate_limit test managed_by labels"
 )
 MANDATORY = ("title", "description", "owner", "contact")
 OPTIONAL_FIELDS = " ".join(name for name in INTEGRATION_FIELDS.split() if name not in MANDATORY)
@@ -78,18 +83,23 @@ METHODS = {
     "whoami": ("anyone", "read", "", ""),
     "status": ("anyone", "read", "", ""),
     "session.prove": ("anyone", "read", "nonce", ""),
-    "integration.add": ("admin", "change", "name " + " ".join(MANDATORY), OPTIONAL_FIELDS + " request_id"),
+    "integration.add": (
+        "admin",
+        "change",
+        "name " + " ".join(MANDATORY),
+        OPTIONAL_FIELDS + " lock_grants request_id",
+    ),
     "integration.list": ("viewer", "read", "", "owner state workspace label stale_after"),
     "integration.show": ("viewer", "read", "name", ""),
     "integration.edit": ("keeper", "change", "name", INTEGRATION_FIELDS + " request_id"),
-    "grant.add": ("admin", "change", "integration rule", "staged_only request_id"),
+    "grant.add": ("admin", "change", "integration rule", "staged_only destroy_values request_id"),
     "grant.remove": ("admin", "change", "integration id", "request_id"),
     "grant.list": ("viewer", "read", "", "integration"),
     "secret.put": (
         "manager",
         "change",
         "integration key value",
-        "encoding stage if_absent multiline description issuer issuer_ref note expires_at expect_version request_id",
+        "encoding stage if_absent multiline description issuer access issuer_ref note expires_at expect_version request_id",
     ),
     "secret.list": ("viewer", "read", "", "integration touched_by"),
     "secret.show": ("viewer", "read", "integration key", ""),
@@ -101,6 +111,7 @@ METHODS = {
         "integration key version",
         "force processes_only expect_version request_id",
     ),
+    "secret.edit": ("manager", "change", "integration key", "description issuer access request_id"),
     "secret.remove": ("manager", "change", "integration key", "expect_version request_id"),
     "secret.record_test": (
         "granted",
@@ -115,6 +126,37 @@ METHODS = {
     "run.end": ("granted", "change", "run exit_status", "request_id"),
     "run.list": ("viewer", "read", "integration", "days limit"),
     "alert.list": ("viewer", "read", "", ""),
+    "integration.transfer": (
+        "admin",
+        "change",
+        "owner contact",
+        "name from_owner backup_contact reason request_id",
+    ),
+    "integration.review": ("manager", "change", "name", "note request_id"),
+    "integration.history": ("viewer", "read", "name", "limit"),
+    "integration.suspend": ("admin", "change", "name", "reason request_id"),
+    "integration.resume": ("admin", "change", "name", "reason request_id"),
+    "integration.retire": ("admin", "change", "name", "reason request_id"),
+    "token.create": (
+        "admin",
+        "change",
+        "integration token_name description user",
+        "unit expires_at request_id",
+    ),
+    "token.revoke": ("admin", "change", "integration id", "request_id"),
+    "token.list": ("viewer", "read", "", "integration"),
+    "session.authenticate": ("anyone", "change", "token", ""),
+    "request.list": ("viewer", "read", "", "integration state limit"),
+    "request.approve": ("admin", "change", "id", "note request_id"),
+    "request.reject": ("granted", "change", "id", "note request_id"),
+    "grant.explain": ("viewer", "read", "integration", "user unit staged"),
+    "apply.begin": ("admin", "read", "", ""),
+    "apply.step": ("admin", "read", "method params", "expect_changed_at"),
+    "apply.run": ("admin", "change", "", "dry_run request_id"),
+    "usage.show": ("viewer", "read", "integration", "days"),
+    "alert.ack": ("manager", "change", "alert until note", "request_id"),
+    "audit.checkpoint": ("auditor", "change", "", "request_id"),
+    "audit.archive": ("admin", "change", "", "until limit request_id"),
     "audit.list": ("auditor", "read", "", "after limit since until uid integration outcome kind"),
 }
 
@@ -158,8 +200,9 @@ def wrong_type(name, value):
         return (
             not isinstance(value, dict)
             or not value
-            or not set(value) <= {"user", "group", "unit"}
-            or any(not isinstance(entry, str) for entry in value.values())
+            or not set(value) <= {"user", "group", "unit", "token"}
+            or any(not isinstance(entry, str) for name, entry in value.items() if name != "token")
+            or value.get("token", True) is not True
         )
     if name in OBJECTS:
         return not isinstance(value, dict)
@@ -193,6 +236,7 @@ class Process:
     gid: int
     groups: tuple = ()
     user: str = ""
+    token: object = None  # that the connection which asks has shown
     end: tuple = None  # ("exit", status) or ("signal", number) once it has ended
 
     def __post_init__(self):
@@ -208,6 +252,7 @@ class Grant:
     number: int
     rule: dict  # as it was asked for
     numbers: tuple  # uid, gid, unit
+    token: bool  # a live token is a condition, too
     staged_only: bool
     created: During
     created_by: str
@@ -325,6 +370,7 @@ class Run:
 class Watcher:
     process: Process
     integration: object
+    token: object = None  # of its connection
     expected: list = field(default_factory=list)  # (key, version, state) that it must still be told
     is_lost: bool = False  # the right was gone when something happened: it must be told so, and closed
     may_end: bool = False  # the integration had expired then: whether that ends a watch is not said
@@ -344,13 +390,18 @@ class Integration:
     runs: list = field(default_factory=list)
     records: list = field(default_factory=list)  # audit records of what went well, and whether of a repeat
     watchers: list = field(default_factory=list)
+    state: str = ACTIVE
+    managers: tuple = (frozenset(), frozenset())  # uids and gids
+    tokens: dict = field(default_factory=dict)
+    reviewed: During = None
+    reviewed_by: str = None
     attempts: int = 0  # fetches that were asked for by somebody who may
     least_limit: int = None
     limited_since: float = None  # when its record first named a limit, or another one
     limited_fetches: int = 0  # that succeeded since
 
     def row(self):
-        row = {"name": self.name, "state": "active"}
+        row = {"name": self.name, "state": self.state}
         for name in INTEGRATION_FIELDS.split():
             value = self.fields.get(name)
             row[name] = Either(value, None) if value in ([], {}) else value
@@ -362,17 +413,37 @@ class Integration:
             "created_by": self.created_by,
             "changed_at": self.changed,
             "changed_by": self.changed_by,
+            "reviewed_at": self.reviewed,
+            "reviewed_by": self.reviewed_by,
         }
 
     def highest(self, key):
         """The highest number that a version of a removed key had: numbers are never used again."""
         return max((secret.newest() for secret in self.removed if secret.key == key), default=0)
 
+    def lets_in(self, grant, who, token):
+        return grant.matches(who) and (
+            not grant.token
+            or token is not None
+            and token.integration is self
+            and token.uid == who.uid
+            and token.revoked is None
+        )
+
     def full(self, who):
-        return any(grant.matches(who) for grant in self.grants.values() if not grant.staged_only)
+        return any(
+            self.lets_in(grant, who, who.token) for grant in self.grants.values() if not grant.staged_only
+        )
 
     def tester(self, who):
-        return any(grant.matches(who) for grant in self.grants.values() if grant.staged_only)
+        return any(self.lets_in(grant, who, who.token) for grant in self.grants.values() if grant.staged_only)
+
+    def may_watch(self, watcher):
+        return any(
+            self.lets_in(grant, watcher.process, watcher.token)
+            for grant in self.grants.values()
+            if not grant.staged_only
+        )
 
     def is_expired(self, now):
         return self.fields.get("expires_at") is not None and seconds_of(self.fields["expires_at"]) <= now
@@ -391,6 +462,7 @@ class Answer:
         self.data = {}  # what error.data must hold, by word
         self.result = {}
         self.effect = None
+        self.on_refusal = None  # what even a refusal changes
         self.is_repeat = False
 
     def get(self, name, default=None):
@@ -423,20 +495,26 @@ ROLES = {"admin": {"admin"}, "operator": {"admin", "operator"}, "reader": {"admi
 # Nobody manages anything here.
 ROLES.update(keeper=ROLES["admin"], manager=ROLES["operator"], viewer=ROLES["reader"])
 ROLES["auditor"] = {"admin", "auditor"}
+ROLES["manager"], ROLES["keeper"], ROLES["viewer"] = ROLES["operator"], ROLES["admin"], ROLES["reader"]
+OF_MANAGERS = {"manager", "keeper", "viewer"}
+NOT_FOR_MANAGERS = {"managed_by", "environment", "test"}
 
 # ---- the model ----
 
 
-class Model:
+class Model(Governance):
     """All that the vault has been told, as far as answers depend on it."""
 
-    def __init__(self, roles, users, groups):
+    def __init__(self, roles, users, groups, second_person=()):
         self.roles = roles  # uid → names of roles
         self.users, self.groups = users, groups  # name → number, of this host
         self.integrations = {}
         self.runs = {}
         self.kept = {}  # (uid, method, request_id) → (content, result)
-        self.newest_grant = 0
+        self.newest_grant = self.newest_token = self.newest_approval = 0
+        self.approvals = {}
+        self.left_secrets = self.left_grants = 0  # of integrations that are not the model's
+        self.second_person = set(second_person)  # methods
 
     # what a driver asks and tells beside the requests
 
@@ -446,14 +524,27 @@ class Model:
             answer.refusals = {"unknown_method" if self.has_standing(who) else "denied"}
             return answer
         malformed = self.malformed(method, params)
-        if malformed or not self.has_right(who, method):
+        if malformed or not self.has_right(who, method, params):
             # Which comes first is not said; who has the right must be told what is wrong.
-            is_sure = METHODS[method][0] != "granted" and self.has_right(who, method)
+            is_sure = METHODS[method][0] != "granted" and self.has_role(who, method)
             answer.refusals = malformed | (set() if is_sure else {"denied"})
         else:
             getattr(self, method.replace(".", "_"))(answer)
+            if not answer.refusals and self.needs_second(answer):
+                self.demand_second(answer)
             self.consider_repeat(answer)
         return answer
+
+    def expect_approved(self, approval, now):
+        """The answer to a request that was approved: as its requester, who is not there."""
+        asked = approval.who
+        who = Process(Anything(), asked.uid, Anything(), (), asked.user)
+        inner = Answer(who, approval.method, approval.params, now)
+        if not self.has_right(who, approval.method, approval.params):
+            inner.refusals = {"denied"}
+        else:
+            getattr(self, approval.method.replace(".", "_"))(inner)
+        return inner
 
     def process_ended(self, process, how, number):
         process.end = (how, number)
@@ -463,8 +554,13 @@ class Model:
         for name in [name for name in self.integrations if name.startswith(workspace + "/")]:
             for run in self.integrations[name].runs:
                 del self.runs[run.number]
+            if self.integrations[name].state == RETIRED:
+                self.left_secrets += len(self.integrations[name].secrets)
             del self.integrations[name]
         self.kept = {}
+        self.approvals = {
+            number: one for number, one in self.approvals.items() if one.integration.name in self.integrations
+        }
 
     # rights and forms
 
@@ -473,13 +569,29 @@ class Model:
 
     def has_standing(self, who):
         return bool(self.roles_of(who)) or any(
-            one.full(who) or one.tester(who) for one in self.integrations.values()
+            one.full(who) or one.tester(who) or self.manages(who, one) for one in self.integrations.values()
         )
 
-    def has_right(self, who, method):
+    def has_role(self, who, method):
         """What is asked for roles alone; a grant is looked at by the methods that need one."""
         right = METHODS[method][0]
         return right not in ROLES or bool(self.roles_of(who) & ROLES[right])
+
+    def has_right(self, who, method, params):
+        right, duty = METHODS[method][:2]
+        if self.has_role(who, method):
+            return True
+        if (
+            right not in OF_MANAGERS
+            or "touched_by" in params
+            or duty == "change"
+            and NOT_FOR_MANAGERS & set(params)
+        ):
+            return False
+        name = params.get("name", params.get("integration"))
+        if name is None:
+            return right == "viewer" and any(self.manages(who, one) for one in self.integrations.values())
+        return isinstance(name, str) and self.manages(who, self.integrations.get(name))
 
     @staticmethod
     def malformed(method, params):
@@ -605,15 +717,15 @@ class Model:
             "unit": None,
             "roles": Members(must, ["operator"] if "admin" in must else []),
             "integrations": Members(full),
+            "manages": Members(one.name for one in self.integrations.values() if self.manages(who, one)),
             "staged_only": Members(tester),
-            "manages": [],
         }
 
     def status(self, answer):
         answer.result = {"version": Text(".+"), "sealed": False}
         if self.roles_of(answer.who):
-            grants = sum(len(one.grants) for one in self.integrations.values())
-            secrets = sum(len(one.secrets) for one in self.integrations.values())
+            grants = self.left_grants + sum(len(one.grants) for one in self.integrations.values())
+            secrets = self.left_secrets + sum(len(one.secrets) for one in self.integrations.values())
             answer.result["counts"] = {"grants": grants, "secrets": secrets}
 
     def session_prove(self, answer):
@@ -636,11 +748,13 @@ class Model:
         self.check_expiry(answer)
         if name in self.integrations:
             answer.refusals.add("conflict")
+        managers = self.manager_numbers(answer, answer.get("managed_by"))
         fields = {"environment": "production", "rotate_after": "365d", "review_after": "90d"}
         fields.update({k: v for k, v in answer.params.items() if k not in ("name", "request_id")})
 
         def add(_, when):
             made = Integration(name, fields, when, answer.who.user, when, answer.who.user)
+            made.managers = managers
             self.integrations[name] = made
             self.limit(made, answer.now)
             self.record(answer)
@@ -668,8 +782,7 @@ class Model:
 
     def integration_list(self, answer):
         rows = []
-        for name in sorted(self.integrations):
-            one = self.integrations[name]
+        for one in sorted(self.visible(answer.who), key=lambda one: one.name):
             if not self.is_listed(one, answer):
                 continue
             row = one.row()
@@ -685,7 +798,7 @@ class Model:
         labels = one.fields.get("labels") or {}
         return (
             answer.get("workspace") in (None, one.name.partition("/")[0])
-            and answer.get("state") in (None, "active")
+            and answer.get("state") in (None, one.state)
             and answer.get("owner") in (None, one.fields["owner"])
             and (not label or label in labels and ("=" not in answer.get("label") or labels[label] == text))
         )
@@ -701,6 +814,7 @@ class Model:
 
     def integration_edit(self, answer):
         integration = self.find(answer, "name")
+        self.check_open(answer, integration)
         changes = {k: v for k, v in answer.params.items() if k not in ("name", "request_id")}
         self.check_texts(answer)
         self.check_expiry(answer)
@@ -708,13 +822,21 @@ class Model:
             answer.refusals.add("bad_request")
         if integration is None:
             return
+        managers = integration.managers
+        if "managed_by" in changes:
+            managers = self.manager_numbers(answer, changes["managed_by"])
         fields = {**integration.fields, **changes}
         fields = {name: value for name, value in fields.items() if value != ""}
         now, who = During(answer.now, answer.now + 60), answer.who.user
-        shown = Integration(integration.name, fields, integration.created, integration.created_by, now, who)
+        is_changed = said(fields) != said(integration.fields)
+        if not is_changed:
+            now, who = integration.changed, integration.changed_by
+        shown = replace(integration, fields=fields, changed=now, changed_by=who)
 
         def edit(_, when):
-            integration.fields, integration.changed, integration.changed_by = fields, when, who
+            integration.fields, integration.changed_by = fields, who
+            integration.changed = when if is_changed else integration.changed
+            integration.managers = managers
             for watcher in integration.watchers:
                 watcher.may_end |= integration.is_expired(when.end)
             if "rate_limit" in changes:
@@ -745,27 +867,35 @@ class Model:
 
     def grant_add(self, answer):
         integration, numbers = self.find(answer), self.numbers_of(answer)
+        self.check_open(answer, integration)
+        token = answer.get("rule").get("token", False)
+        if set(answer.get("rule")) == {"token"}:
+            answer.refusals.add("bad_value")
         if integration is None or answer.refusals:
             return
         staged_only, who = answer.get("staged_only", False), answer.who.user
         for grant in integration.grants.values():
-            if grant.numbers == numbers:
+            if grant.numbers == numbers and grant.token == token:
                 # The same conditions for another purpose: one grant or two, the document does not say.
                 (answer.refusals if grant.staged_only == staged_only else answer.perhaps).add("conflict")
 
         def add(result, when):
             number = result["grant"]["id"]
             self.newest_grant = number
-            integration.grants[number] = Grant(number, answer.get("rule"), numbers, staged_only, when, who)
+            integration.grants[number] = Grant(
+                number, answer.get("rule"), numbers, token, staged_only, when, who
+            )
             self.record(answer, object=number)
 
         now = During(answer.now, answer.now + 60)
-        grant = Grant(AtLeast(self.newest_grant + 1), answer.get("rule"), numbers, staged_only, now, who)
+        grant = Grant(
+            AtLeast(self.newest_grant + 1), answer.get("rule"), numbers, token, staged_only, now, who
+        )
         answer.result, answer.effect = {"grant": self.grant_row(integration, grant)}, add
 
     def grant_row(self, integration, grant):
         uid, gid, unit = grant.numbers
-        rule = {"uid": uid, "gid": gid, "unit": unit}
+        rule = {"uid": uid, "gid": gid, "unit": unit, "token": True if grant.token else Either(None, False)}
         for member, number, known in (("user", uid, self.users), ("group", gid, self.groups)):
             names = [name for name, other in known.items() if other == number]
             rule[member] = number if number is None else Either(grant.rule[member], str(number), *names)
@@ -795,7 +925,7 @@ class Model:
         answer.result, answer.effect = {"removed": answer.get("id")}, remove
 
     def grant_list(self, answer):
-        some = [self.find(answer)] if "integration" in answer.params else list(self.integrations.values())
+        some = [self.find(answer)] if "integration" in answer.params else self.visible(answer.who)
         if not answer.refusals:
             answer.result = {"grants": self.grant_rows(some)}
 
@@ -886,6 +1016,7 @@ class Model:
 
     def secret_put(self, answer):
         integration = self.find(answer)
+        self.check_open(answer, integration)
         answer.refusals |= value_refusals(answer)
         if answer.get("key") in RESERVED:
             answer.refusals.add("reserved_name")
@@ -945,7 +1076,7 @@ class Model:
     def tell_watchers(integration, secret, version, when):
         for watcher in integration.watchers:
             watcher.may_end |= integration.is_expired(when.end)
-            if integration.full(watcher.process) and not watcher.is_lost:
+            if integration.may_watch(watcher) and not watcher.is_lost:
                 watcher.expected.append((secret.key, version.number, version.state))
             else:
                 watcher.is_lost = True
@@ -971,6 +1102,7 @@ class Model:
         if secret is None:
             return
         self.check_newest(answer, secret.newest())
+        self.check_open(answer, integration)
         asked = answer.get("version")
         version = secret.the(STAGED) if asked is None else secret.version(asked)
         if version is None:
@@ -989,6 +1121,7 @@ class Model:
         if secret is None:
             return
         self.check_newest(answer, secret.newest())
+        self.check_open(answer, integration)
         asked, draining = answer.get("version"), secret.in_state(DRAINING)
         if asked is None and len(draining) > 1:
             answer.refusals.add("conflict")
@@ -1048,6 +1181,7 @@ class Model:
         if secret is None:
             return
         self.check_newest(answer, secret.newest())
+        self.check_open(answer, integration)
         if any(version.state != REVOKED for version in secret.versions):
             answer.refusals.add("conflict")
 
@@ -1107,6 +1241,8 @@ class Model:
             return
         if integration.is_expired(answer.now):
             answer.refusals.add("expired")
+        if integration.state == SUSPENDED:
+            answer.refusals.add("suspended")
         self.check_rate(answer, integration)
         integration.attempts += 1
         gave = self.choose(answer, integration, staged)
@@ -1178,12 +1314,16 @@ class Model:
             return
         if integration.is_expired(answer.now):
             answer.perhaps.add("expired")
+        if integration.state == SUSPENDED:
+            answer.refusals.add("suspended")
         rows = []
         for secret in integration.secrets.values():
             if current := secret.the(CURRENT):
                 rows.append({"key": secret.key, "version": current.number})
         answer.result = {"integration": integration.name, "env": Rows(["key"], rows)}
-        answer.effect = lambda _, when: integration.watchers.append(Watcher(answer.who, integration))
+        answer.effect = lambda _, when: integration.watchers.append(
+            Watcher(answer.who, integration, answer.who.token)
+        )
 
     def holder_release(self, answer):
         run = self.own_run(answer)
@@ -1221,7 +1361,7 @@ class Model:
         if "key" in answer.params and "integration" not in answer.params:
             answer.refusals.add("bad_request")
             return
-        some = [self.find(answer)] if "integration" in answer.params else list(self.integrations.values())
+        some = [self.find(answer)] if "integration" in answer.params else self.visible(answer.who)
         key = answer.get("key")
         if answer.refusals or key is not None and key not in some[0].secrets:
             answer.refusals.add("not_found")
@@ -1276,22 +1416,35 @@ class Model:
             "signal": Either(*signals),
         }
 
+    def usage_show(self, answer):
+        """Fetches of current values are use; those of staged ones are tests, and count for their versions alone."""
+        integration = self.find(answer)
+        if answer.get("days") == 0 or answer.get("days", 1) > 400:
+            answer.perhaps |= {"bad_value", "bad_request"}
+        if integration is None:
+            return
+        fetches = {}
+        for run in integration.runs:
+            for secret, version, _ in run.gave:
+                place = secret.key, version.number
+                fetches[place] = fetches.get(place, 0) + 1
+        keys = [{"key": key, "version": number, "fetches": count} for (key, number), count in fetches.items()]
+        answer.result = {
+            "integration": integration.name,
+            "total": sum(not run.staged for run in integration.runs),
+            "keys": Rows(["key", "version"], keys),
+        }
+
     def alert_list(self, answer):
         must, may = [], []
-        for integration in self.integrations.values():
+        for integration in self.visible(answer.who):
             for secret in integration.secrets.values():
                 for version in secret.versions:
                     self.alerts_of(answer.now, integration, secret, version, must, may)
             if any(run.reported or run.process.end and run.process.end[1] for run in integration.runs):
                 may.append(alert("run_failed", integration))
         rows = Rows(["kind", "integration", "key", "version"], must, may)
-        answer.result = {
-            "alerts": Alerts(self, rows),
-            "counts": Anything(),
-            "host": Anything(),
-            "vault": Anything(),
-            "more": Anything(),
-        }
+        answer.result = Alerts(self, self.visible(answer.who), rows)
 
     def alerts_of(self, now, integration, secret, version, must, may):
         if version.state == STAGED and version.verdicts:
@@ -1320,6 +1473,11 @@ class Model:
         integration = self.integrations.get(answer.get("integration"))
         records = Records(integration.records if integration else [])
         answer.result = {"records": records, "head": {"seq": AtLeast(1), "hash": HASH}}
+
+
+def said(fields):
+    """The fields that say something: an empty list is none."""
+    return {name: value for name, value in fields.items() if value not in ("", [], {})}
 
 
 def value_refusals(answer):
@@ -1354,20 +1512,27 @@ def alert(kind, integration, secret=None, version=None):
 
 
 class Alerts(Matcher):
-    """Alerts of the integrations of the model, most urgent first; those of others do not count."""
+    """Alerts of the integrations of the model, most urgent first; those of others, and of other kinds, do not count."""
 
     URGENCY = ("critical", "warning", "notice")
-    KINDS = ("run_failed", "test_failed", "drained", "secret_expires", "secret_expired")  # of which the model knows
+    MOST = 1000
+    KINDS = ("test_failed", "drained", "secret_expires", "secret_expired", "run_failed")
 
-    def __init__(self, model, rows):
-        self.names, self.rows = set(model.integrations), rows
+    def __init__(self, model, visible, rows):
+        self.names, self.rows = {one.name for one in visible}, rows
+        self.hidden = set(model.integrations) - self.names
 
     def difference(self, found):
-        urgency = [self.URGENCY.index(row["severity"]) for row in found]
+        rows, found = self.rows, found["alerts"]
+        if len(found) >= self.MOST:  # the least urgent ones may be left out
+            rows = Rows(rows.members, [], [*rows.rows, *rows.optional])
+        urgency = [self.URGENCY.index(row["severity"]) for row in found if not row.get("acked")]
         if urgency != sorted(urgency):
             return f" are not the most urgent first: {urgency}"
-        known = [row for row in found if row["integration"] in self.names and row["kind"] in self.KINDS]
-        return self.rows.difference(known)
+        if told := self.hidden & {row["integration"] for row in found}:
+            return f" tell of {told}, which this caller has nothing to do with"
+        known = [row for row in found if row["kind"] in self.KINDS]
+        return rows.difference([row for row in known if row["integration"] in self.names])
 
 
 class HolderRows(Matcher):

@@ -15,9 +15,24 @@ import signal
 import socket
 import time
 
-from coffer_test import ADMIN, AUDITOR, OPERATOR, STRANGER, WAIT_SECONDS, Client, equal, wait_until
+from coffer_test import (
+    ADMIN,
+    AUDITOR,
+    OPERATOR,
+    SECOND_ADMIN,
+    STRANGER,
+    WAIT_SECONDS,
+    Client,
+    equal,
+    wait_until,
+)
 from expected import During, short
 from model import REVOKED, Model, Process
+from model_governance import PENDING, RETIRED
+
+MANAGER = 2301  # named in managed_by, without a role
+
+SECOND_PERSON = ("grant.add", "grant.remove", "secret.revoke", "integration.retire")  # [approval] require
 
 MARK = "zqX9Kw"  # begins every value, so that it is known wherever it turns up
 NUMBERS = itertools.count(1)
@@ -46,6 +61,7 @@ class Line(Client):
         self.socket.settimeout(WAIT_SECONDS)
         self.received = b""
         self.next_id = 1
+        self.token = None  # that was shown on it
 
     def answer(self, data):
         """The next line; None when the connection was closed instead."""
@@ -139,18 +155,20 @@ class Watching(Asking):
 class Bench:
     def __init__(self, vault, identities, model_class=Model):
         self.vault, self.identities = vault, identities
-        roles = {ADMIN: {"admin"}, OPERATOR: {"operator"}, AUDITOR: {"auditor"}}
+        roles = {ADMIN: {"admin"}, SECOND_ADMIN: {"admin"}, OPERATOR: {"operator"}, AUDITOR: {"auditor"}}
         users = {entry.pw_name: entry.pw_uid for entry in pwd.getpwall()}
         groups = {entry.gr_name: entry.gr_gid for entry in grp.getgrall()}
-        self.model = model_class(roles, users, groups)
-        self.admin, self.operator, self.auditor, self.stranger = (
-            Role(vault, uid) for uid in (ADMIN, OPERATOR, AUDITOR, STRANGER)
+        self.model = model_class(roles, users, groups, SECOND_PERSON)
+        self.admin, self.second, self.operator, self.auditor, self.manager, self.stranger = (
+            Role(vault, uid) for uid in (ADMIN, SECOND_ADMIN, OPERATOR, AUDITOR, MANAGER, STRANGER)
         )
         self.processes = [Live(vault.socket, *identity) for identity in identities]
         self.steps = self.examples = 0
         self.outcomes = collections.Counter()  # (method, word), and ("event", state)
         self.transcript = []
         self.watchings = []
+        counts = vault.call("status")["counts"]  # what another bench may have left behind
+        self.model.left_secrets, self.model.left_grants = counts["secrets"], counts["grants"]
         self.denial = None  # the one reply to everybody who may not fetch
 
     def close(self):
@@ -175,6 +193,7 @@ class Bench:
     def step(self, caller, method, params=None):
         """Asks, compares, lets the answer take effect; the word ("ok" or an error's) and the result or error."""
         who, params = caller.who, params or {}
+        who.token = caller.line.token
         asked = time.time()
         answer = self.model.expect(who, method, params, asked)
         line = caller.line.answer(self.request(caller.line, method, params))
@@ -187,6 +206,9 @@ class Bench:
         self.outcomes[method, word] += 1
         if word == "ok":
             answer.settle(body, During(asked, answered))
+            caller.line.token = who.token
+        elif word == "approval_required":
+            answer.on_refusal(body, During(asked, answered))
         elif word in ("bad_json", "bad_request", "unsupported"):
             caller.line.close()  # the third line that is no request closes it anyway
             caller.line = caller.connect()
@@ -222,6 +244,13 @@ class Bench:
     def ask(self, method, params):
         """A request of the administrator that is no step: for waiting and for clearing away."""
         return json.loads(self.admin.line.answer(self.request(self.admin.line, method, params)))
+
+    def ask_done(self, method, params):
+        """The same, and a second person approves it where one must."""
+        reply = self.ask(method, params)
+        number = reply.get("error", {}).get("data", {}).get("request")
+        if number is not None:
+            self.second.line.answer(self.request(self.second.line, "request.approve", {"id": number}))
 
     # processes
 
@@ -301,11 +330,7 @@ class Bench:
             raise Disagreement(
                 f"{what} was {'closed without a word' if is_closed else 'not closed at the end'}"
             )
-        if (
-            is_ended
-            and watcher.integration.full(watcher.process)
-            and not (watcher.is_lost or watcher.may_end)
-        ):
+        if is_ended and watcher.integration.may_watch(watcher) and not (watcher.is_lost or watcher.may_end):
             raise Disagreement(f"{what} was told the end, though the right is there")
         if is_ended:
             self.outcomes["event", "ended"] += 1
@@ -319,20 +344,36 @@ class Bench:
         for watching in list(self.watchings):
             self.stop_watching(watching)
         self.release_all()
+        for one in list(self.model.approvals.values()):
+            if one.state == PENDING:
+                self.step(self.second, "request.reject", {"id": one.number})
         for name, integration in self.model.integrations.items():
-            for number in list(integration.grants):
-                self.step(self.admin, "grant.remove", {"integration": name, "id": number})
-            for key, secret in list(integration.secrets.items()):
-                place = {"integration": name, "key": key}
-                for version in secret.versions:
-                    if version.state != REVOKED:
-                        self.step(
-                            self.operator,
-                            "secret.revoke",
-                            {**place, "version": version.number, "force": True},
-                        )
-                self.step(self.operator, "secret.remove", place)
+            if integration.state != RETIRED:
+                self.clear_integration(name, integration)
         self.model.forget(workspace)
+
+    def clear_integration(self, name, integration):
+        if integration.fields.get("managed_by"):  # whoever manages sees it for ever
+            self.have_done(self.admin, "integration.edit", {"name": name, "managed_by": []})
+        for number in list(integration.grants):
+            self.have_done(self.admin, "grant.remove", {"integration": name, "id": number})
+        for key, secret in list(integration.secrets.items()):
+            place = {"integration": name, "key": key}
+            for version in secret.versions:
+                if version.state != REVOKED:
+                    self.have_done(
+                        self.operator,
+                        "secret.revoke",
+                        {**place, "version": version.number, "force": True},
+                    )
+            self.step(self.operator, "secret.remove", place)
+
+    def have_done(self, caller, method, params):
+        """Asks for it, and has a second person approve it where one must."""
+        word, body = self.step(caller, method, params)
+        if word == "approval_required":
+            word, body = self.step(self.second, "request.approve", {"id": body["data"]["request"]})
+        return word, body
 
     def release_all(self):
         """Every process gives back what it may give back; one that has lost the right holds on, and is ended."""
@@ -353,14 +394,17 @@ class Bench:
         self.processes = [Live(self.vault.socket, *identity) for identity in identities]
         self.admin.line.close()
         self.admin.line = self.admin.connect()
+        for row in self.ask("request.list", {"state": "pending"})["result"]["requests"]:
+            self.ask("request.reject", {"id": row["id"]})
         for grant in self.ask("grant.list", {})["result"]["grants"]:
-            self.ask("grant.remove", {"integration": grant["integration"], "id": grant["id"]})
+            self.ask_done("grant.remove", {"integration": grant["integration"], "id": grant["id"]})
         for row in self.ask("integration.list", {"workspace": workspace})["result"]["integrations"]:
             name = row["name"]
+            self.ask_done("integration.edit", {"name": name, "managed_by": []})
             for secret in self.ask("secret.list", {"integration": name})["result"]["secrets"]:
                 place = {"integration": name, "key": secret["key"]}
                 for number in range(1, secret["newest"] + 1):
-                    self.ask("secret.revoke", {**place, "version": number, "force": True})
+                    self.ask_done("secret.revoke", {**place, "version": number, "force": True})
                 self.ask("secret.remove", place)
         self.model.forget(workspace)
 

@@ -22,10 +22,11 @@ from hypothesis import strategies as st
 from hypothesis.internal.conjecture.engine import ConjectureRunner
 from hypothesis.reporting import with_reporter
 
-from coffer_test import ADMIN, INTEGRATION, OPERATOR, Suite, equal, wait_until
+from coffer_test import ADMIN, INTEGRATION, OPERATOR, TWO_ADMINS, Suite, equal, wait_until
 from expected import text_of
+from model_governance import PENDING
 from model import CURRENT, DAY, DRAINING, REVOKED, STAGED, Model, command_digest
-from model_bench import MARK, Bench, Disagreement
+from model_bench import MANAGER, MARK, SECOND_PERSON, Bench, Disagreement
 
 STEPS, QUICK_STEPS = 100_000, 5_000
 OPERATIONS = 90  # in one list
@@ -58,6 +59,8 @@ suite = Suite(
         "first_line_ms": 60_000,
     },
     in_memory=True,
+    roles=TWO_ADMINS,
+    sections={"approval": {"require": ", ".join(SECOND_PERSON)}},
 )
 
 
@@ -88,7 +91,7 @@ class Player:
     def __init__(self, bench):
         self.bench, self.model = bench, bench.model
         self.workspace = bench.begin()
-        self.names = [f"{self.workspace}/{slug}" for slug in ("a", "b")]
+        self.names = [f"{self.workspace}/{slug}" for slug in ("a", "b", "c")]
         self.repeatable = []  # requests with a request_id that went well
 
     def play(self, operations):
@@ -102,17 +105,29 @@ class Player:
 
     def begin(self, choice):
         admin, operator = self.bench.admin, self.bench.operator
-        test = choice.of({}, {"test": TESTS[0]})
+        test = {**choice.of({}, {"test": TESTS[0]}), **choice.of({}, {"managed_by": [str(MANAGER)]})}
         self.head = self.bench.step(self.bench.auditor, "audit.list", {"limit": 1})[1]["head"]["seq"]
-        self.bench.step(admin, "integration.add", {"name": self.names[0], **INTEGRATION, **test})
+        place = {"environment": choice.of("sandbox", "sandbox", "sandbox", "production")}
+        self.bench.step(admin, "integration.add", {"name": self.names[0], **INTEGRATION, **test, **place})
+        self.bench.step(
+            admin, "integration.add", {"name": self.names[2], **INTEGRATION, "environment": "sandbox"}
+        )
         self.bench.step(
             admin,
             "integration.add",
-            {"name": self.names[1], **INTEGRATION, "owner": "Ada", "labels": {"tier": "1"}},
+            {
+                "name": self.names[1],
+                **INTEGRATION,
+                "owner": "Ada",
+                "labels": {"tier": "1"},
+                "managed_by": [f"%{GROUP}"],
+            },
         )
-        self.bench.step(admin, "grant.add", {"integration": self.names[0], "rule": {"user": str(ONE)}})
+        self.bench.have_done(admin, "grant.add", {"integration": self.names[0], "rule": {"user": str(ONE)}})
         if choice.one_in(3):
-            self.bench.step(admin, "grant.add", {"integration": self.names[1], "rule": {"user": str(ONE)}})
+            self.bench.have_done(
+                admin, "grant.add", {"integration": self.names[1], "rule": {"user": str(ONE)}}
+            )
         self.bench.step(
             operator, "secret.put", {"integration": self.names[0], "key": KEYS[0], "value": MARK + "first"}
         )
@@ -120,7 +135,9 @@ class Player:
     # choices that many operations make
 
     def name(self, choice):
-        return choice.of(*[self.names[0]] * 9, *[self.names[1]] * 3, self.workspace + "/absent")
+        return choice.of(
+            *[self.names[0]] * 9, *[self.names[1]] * 3, self.names[2], self.workspace + "/absent"
+        )
 
     def key(self, choice):
         return choice.of(*[KEYS[0]] * 5, *[KEYS[1]] * 3, KEYS[2], KEYS[2], "NO_SUCH_KEY")
@@ -143,13 +160,23 @@ class Player:
     def writer(self, choice):
         bench = self.bench
         return choice.of(
-            *[bench.operator] * 18, *[bench.admin] * 4, bench.auditor, bench.stranger, bench.processes[0]
+            *[bench.operator] * 14,
+            *[bench.admin] * 4,
+            *[bench.manager] * 4,
+            bench.auditor,
+            bench.stranger,
+            bench.processes[0],
         )
 
     def ruler(self, choice):
         bench = self.bench
         return choice.of(
-            *[bench.admin] * 20, bench.operator, bench.auditor, bench.stranger, bench.processes[0]
+            *[bench.admin] * 18,
+            *[bench.manager] * 3,
+            bench.operator,
+            bench.auditor,
+            bench.stranger,
+            bench.processes[0],
         )
 
     def reader(self, choice):
@@ -165,7 +192,9 @@ class Player:
         return secret.newest() if secret else 0
 
     def change(self, choice, caller, method, params):
-        if choice.one_in(4):
+        if (
+            choice.one_in(4) and method not in SECOND_PERSON
+        ):  # what is filed keeps its number, which is not told apart here
             params["request_id"] = self.bench.fresh_id()
         word, _ = self.bench.step(caller, method, params)
         if word == "ok" and "request_id" in params:
@@ -301,7 +330,7 @@ class Player:
         for version in secret.versions if secret else ():
             if version.state != REVOKED:
                 wanted = {**params, "version": version.number, "force": True}
-                self.bench.step(self.bench.operator, "secret.revoke", wanted)
+                self.bench.have_done(self.bench.operator, "secret.revoke", wanted)
         self.change(choice, self.writer(choice), "secret.remove", params)
 
     def run(self, choice, wanted):
@@ -378,6 +407,9 @@ class Player:
             {"user": str(TWO), "unit": "etl.service"},
             {"unit": "etl@*.service"},
             {"user": str(THREE)},
+            {"user": str(ONE), "token": True},
+            {"group": str(GROUP), "token": True},
+            {"token": True},
             choice.of({"user": "no-such-user"}, {"group": "no-such-group"}, {"unit": "etl"}, {}, {"user": 7}),
         )
         params = {
@@ -385,19 +417,110 @@ class Player:
             "rule": rule,
             **choice.of({}, {"staged_only": True}, {"staged_only": False}),
         }
-        self.change(choice, self.ruler(choice), "grant.add", params)
+        self.ask_for(choice, "grant.add", params)
 
     def grant_remove(self, choice):
         name = self.name(choice)
         integration = self.model.integrations.get(name)
         numbers = list(integration.grants) if integration else []
         params = {"integration": name, "id": choice.of(*numbers, *numbers, *numbers, 999_999_999)}
-        self.change(choice, self.ruler(choice), "grant.remove", params)
+        self.ask_for(choice, "grant.remove", params)
         for watching in list(self.bench.watchings):
             self.bench.hear(watching)
 
+    def ask_for(self, choice, method, params):
+        """Asks for what may need a second person, who is mostly there."""
+        caller = self.ruler(choice)
+        if choice.one_in(3):
+            self.change(choice, caller, method, params)
+        else:
+            self.bench.have_done(caller, method, params)
+
+    # people, tokens, states
+
+    def decide(self, choice):
+        """Approves or rejects what waits, or what does not."""
+        bench = self.bench
+        pending = [one.number for one in self.model.approvals.values() if one.state == PENDING]
+        others = list(self.model.approvals)[-3:]
+        number = choice.of(*pending[:6], *pending[:6], *others, 999_999_999)
+        caller = choice.of(
+            *[bench.second] * 8, *[bench.admin] * 3, bench.operator, bench.manager, bench.stranger
+        )
+        method = choice.of("request.approve", "request.approve", "request.approve", "request.reject")
+        bench.step(caller, method, {"id": number, **choice.of({}, {"note": "seen"})})
+        self.hear(choice)
+
+    def token_create(self, choice):
+        user = choice.of(str(ONE), str(ONE), str(TWO), str(THREE), "no-such-user")
+        params = {
+            "integration": self.name(choice),
+            "token_name": choice.of("nightly", "nightly", "other", "third"),
+            "description": "tells one job from another",
+            "user": user,
+            **choice.of({}, {}, {"expires_at": in_days(30)}),
+        }
+        self.bench.step(self.ruler(choice), "token.create", params)
+
+    def token_revoke(self, choice):
+        name = self.name(choice)
+        integration = self.model.integrations.get(name)
+        numbers = list(integration.tokens) if integration else []
+        params = {"integration": name, "id": choice.of(*numbers, *numbers, 999_999_999)}
+        self.change(choice, self.ruler(choice), "token.revoke", params)
+        self.hear(choice)
+
+    def authenticate(self, choice):
+        """A token of the process's own user, mostly."""
+        caller = self.process(choice)
+        tokens = [token for one in self.model.integrations.values() for token in one.tokens.values()]
+        own = [token for token in tokens if token.uid == caller.who.uid and token.revoked is None]
+        texts = [token.text for token in own * 6 + tokens[-4:]]
+        absent = "coffer_1_" + "0" * 52 + "_00000000"
+        self.bench.step(caller, "session.authenticate", {"token": choice.of(*texts, absent)})
+
+    def suspend(self, choice):
+        method = choice.of("integration.suspend", "integration.resume", "integration.resume")
+        params = {"name": self.name(choice), **choice.of({}, {"reason": "an incident"})}
+        self.change(choice, self.ruler(choice), method, params)
+        self.hear(choice)
+
+    def retire(self, choice):
+        """Not one of those that everything else is about, and whoever manages one would see it for ever."""
+        name = choice.of(*[self.names[2]] * 6, self.workspace + "/absent")
+        if name in self.names and self.model.integrations[name].fields.get("managed_by"):
+            return
+        self.ask_for(
+            choice, "integration.retire", {"name": name, **choice.of({}, {"reason": "no longer needed"})}
+        )
+        self.hear(choice)
+
+    def review(self, choice):
+        bench = self.bench
+        caller = choice.of(bench.operator, bench.manager, bench.admin, bench.auditor, bench.stranger)
+        params = {"name": self.name(choice), **choice.of({}, {"note": "as it should be"})}
+        self.change(choice, caller, "integration.review", params)
+
+    def transfer(self, choice):
+        what = choice.of(
+            {"name": self.names[0]},
+            {"name": self.name(choice)},
+            {"from_owner": "Nobody at all"},
+            {},
+            {"from_owner": "Ada", "name": self.names[0]},
+        )
+        params = {**what, "owner": choice.of("Ada", "Grace"), "contact": "desk@example.org"}
+        self.change(
+            choice,
+            self.ruler(choice),
+            "integration.transfer",
+            {**params, **choice.of({}, {"reason": "moved on"})},
+        )
+
     def edit(self, choice):
         changes = choice.of(
+            {"environment": "sandbox"},
+            {"environment": "production"},
             {"test": TESTS[0]},
             {"test": TESTS[1]},
             {"test": ""},
@@ -411,9 +534,19 @@ class Player:
             {"rate_limit": choice.of(1_000_000, 1_000_000, 2, 3)},
             choice.of({"title": ""}, {"rate_limit": 0}, {"access": "both"}, {"rotate_after": "12h"}),
             choice.of({}, {"systems": "crm"}, {"colour": "red"}),
-            {"access": "read-only", "rotate_after": "never", "review_after": "30d", "expected_every": "365d"},
+            {"managed_by": []},
+            {"managed_by": [str(MANAGER)]},
+            {"managed_by": [f"%{GROUP}", str(MANAGER)]},
+            {"managed_by": choice.of(["no-such-user"], ["%no-such-group"], ["root"])},
+            {
+                "access": "read-only",
+                "rotate_after": "never",
+                "rotate_reason": "it opens nothing",
+                "review_after": "30d",
+                "expected_every": "365d",
+            },
         )
-        self.change(choice, self.ruler(choice), "integration.edit", {"name": self.name(choice), **changes})
+        self.ask_for(choice, "integration.edit", {"name": self.name(choice), **changes})
 
     def add(self, choice):
         name = choice.of(
@@ -513,7 +646,10 @@ class Player:
 
     def see(self, number, method, params):
         bench = self.bench
-        callers = [bench.operator, bench.auditor, bench.admin] * 7 + [bench.stranger, bench.processes[0]]
+        callers = [bench.operator, bench.auditor, bench.admin, bench.manager] * 6 + [
+            bench.stranger,
+            *bench.processes,
+        ]
         bench.step(callers[number % len(callers)], method, params)
 
     def see_nothing(self, number):
@@ -539,6 +675,10 @@ class Player:
     def see_runs(self, number):
         more = ({}, {}, {"limit": 3}, {"days": 2})[number & 3]
         self.see(number >> 2, "run.list", {"integration": self.names[number % 8 == 7], **more})
+
+    def see_usage(self, number):
+        more = ({}, {}, {"days": 3}, {"days": 400})[number & 3]
+        self.see(number >> 2, "usage.show", {"integration": self.names[number % 8 == 7], **more})
 
     def see_integration(self, number):
         self.see(number >> 1, "integration.show", {"name": self.names[number & 1]})
@@ -569,6 +709,13 @@ class Player:
     def see_alerts(self, number):
         self.see(number >> 1, "alert.list", {})
 
+    def see_tokens(self, number):
+        self.see(number >> 1, "token.list", {"integration": self.names[0]} if number & 1 else {})
+
+    def see_requests(self, number):
+        more = ({}, {"state": "pending"}, {"integration": self.names[0]}, {"integration": self.names[1]})
+        self.see(number >> 2, "request.list", more[number & 3])
+
     def see_status(self, number):
         self.bench.step(self.bench.auditor, ("status", "status", "status", "schema")[number >> 6])
 
@@ -597,14 +744,14 @@ P = Player
 WEIGHED_OPERATIONS = weighed(
     [
         (P.rest, 0),
-        (P.put, 44),
-        (P.fetch, 54),
-        (P.promote, 20),
-        (P.rollback, 12),
-        (P.revoke, 24),
+        (P.put, 34),
+        (P.fetch, 46),
+        (P.promote, 18),
+        (P.rollback, 10),
+        (P.revoke, 18),
         (P.remove, 4),
         (P.wipe, 4),
-        (P.record_test, 22),
+        (P.record_test, 18),
         (P.release, 12),
         (P.run_end, 6),
         (P.end, 4),
@@ -614,14 +761,22 @@ WEIGHED_OPERATIONS = weighed(
         (P.add, 2),
         (P.watch, 4),
         (P.hear, 3),
-        (P.repeat, 8),
+        (P.repeat, 6),
         (P.malformed, 8),
+        (P.decide, 8),
+        (P.token_create, 6),
+        (P.token_revoke, 3),
+        (P.authenticate, 10),
+        (P.suspend, 5),
+        (P.retire, 2),
+        (P.review, 2),
+        (P.transfer, 2),
     ]
 )
 WEIGHED_LOOKS = weighed(
     [
         (P.see_nothing, 0),
-        (P.see_secret, 70),
+        (P.see_secret, 62),
         (P.see_holders, 45),
         (P.see_secrets, 20),
         (P.see_runs, 22),
@@ -632,6 +787,9 @@ WEIGHED_LOOKS = weighed(
         (P.see_oneself, 20),
         (P.see_alerts, 12),
         (P.see_status, 6),
+        (P.see_usage, 8),
+        (P.see_tokens, 6),
+        (P.see_requests, 6),
     ]
 )
 
@@ -715,8 +873,8 @@ REACHED = {
     "integration.add": "ok conflict bad_name bad_value bad_request denied",
     "integration.list": "ok denied",
     "integration.show": "ok denied",
-    "integration.edit": "ok not_found bad_value bad_request denied conflict",
-    "grant.add": "ok conflict not_found bad_value bad_request denied",
+    "integration.edit": "ok not_found bad_value bad_request denied conflict approval_required retired",
+    "grant.add": "ok conflict not_found bad_value bad_request denied approval_required",
     "grant.remove": "ok not_found denied",
     "grant.list": "ok denied",
     "secret.put": "ok conflict not_found bad_value bad_name reserved_name bad_request too_large denied",
@@ -724,16 +882,29 @@ REACHED = {
     "secret.show": "ok not_found bad_name denied",
     "secret.promote": "ok untested conflict not_found bad_request denied",
     "secret.rollback": "ok conflict not_found denied",
-    "secret.revoke": "ok in_use conflict not_found bad_request denied",
+    "secret.revoke": "ok in_use conflict not_found bad_request denied approval_required",
     "secret.remove": "ok conflict not_found denied",
     "secret.record_test": "ok conflict bad_value bad_request denied",
-    "env.fetch": "ok not_found conflict expired rate_limited bad_request denied",
+    "env.fetch": "ok not_found conflict expired rate_limited bad_request denied suspended",
     "env.watch": "ok conflict denied",
     "holder.release": "ok bad_request denied",
     "holder.list": "ok not_found bad_request denied",
     "run.end": "ok conflict bad_value denied",
     "run.list": "ok bad_request denied",
     "alert.list": "ok denied",
+    "usage.show": "ok denied",
+    "integration.transfer": "ok not_found bad_request denied",
+    "integration.review": "ok denied",
+    "integration.suspend": "ok denied",
+    "integration.resume": "ok conflict denied",
+    "integration.retire": "ok retired not_found denied",
+    "token.create": "ok conflict not_found bad_value denied",
+    "token.revoke": "ok not_found denied",
+    "token.list": "ok denied",
+    "session.authenticate": "ok denied bad_value",
+    "request.list": "ok denied",
+    "request.approve": "ok conflict not_found denied",
+    "request.reject": "ok conflict not_found denied",
     "audit.list": "ok",
     "secret.get": "unknown_method denied",
     "event": "current revoked ended",
@@ -784,6 +955,43 @@ class RollbackForgets(Model):
             before.becomes(REVOKED, when)
 
 
+class TokensLiveForEver(Model):
+    """A wrong model: a token that was revoked still opens what it opened."""
+
+    def token_revoke(self, answer):
+        super().token_revoke(answer)
+        answer.effect = answer.effect and (lambda result, when: None)
+
+
+class OneselfIsEnough(Model):
+    """A wrong model: who asked may approve."""
+
+    def request_approve(self, answer):
+        one = self.find_approval(answer)
+        if one is not None and one.who.uid == answer.who.uid:
+            answer.refusals.discard("denied")
+        else:
+            answer.refusals.clear()
+            super().request_approve(answer)
+
+
+class ManagersSeeAll(Model):
+    """A wrong model: who manages one integration manages every one that has managers."""
+
+    def manages(self, who, integration):
+        return integration is not None and any(
+            super(ManagersSeeAll, self).manages(who, one) for one in self.integrations.values()
+        )
+
+
+class SuspendedIsActive(Model):
+    """A wrong model: a suspended integration hands out values."""
+
+    def env_fetch(self, answer):
+        super().env_fetch(answer)
+        answer.refusals.discard("suspended")
+
+
 def wrong_model_check(wrong):
     def check(vault):
         bench = Bench(vault, IDENTITIES[:PROCESSES], wrong)
@@ -798,7 +1006,17 @@ def wrong_model_check(wrong):
     return check
 
 
-for _wrong in (NobodyHolds, EverythingIsTested, ReleaseDoesNothing, TestersAreFull, RollbackForgets):
+for _wrong in (
+    NobodyHolds,
+    EverythingIsTested,
+    ReleaseDoesNothing,
+    TestersAreFull,
+    RollbackForgets,
+    TokensLiveForEver,
+    OneselfIsEnough,
+    ManagersSeeAll,
+    SuspendedIsActive,
+):
     suite.add(f"a_wrong_model_is_found_out_{_wrong.__name__}", wrong_model_check(_wrong))
 
 
@@ -823,7 +1041,7 @@ def what_has_expired_is_neither_handed_out_nor_made_current(vault):
     def put(key, **more):
         must("ok", bench.operator, "secret.put", integration=name, key=key, value=MARK + key, **more)
 
-    must("ok", bench.admin, "integration.add", name=name, **INTEGRATION)
+    must("ok", bench.admin, "integration.add", name=name, environment="sandbox", **INTEGRATION)
     must("ok", bench.admin, "grant.add", integration=name, rule={"user": str(ONE)})
     soon = time.time() + 1.5
     for key in KEYS:
@@ -856,7 +1074,7 @@ def the_connection_of_a_process_that_has_ended_fetches_nothing(vault):
     bench = Bench(vault, IDENTITIES[:1])
     workspace, live = bench.begin(), bench.processes[0]
     name = workspace + "/a"
-    bench.step(bench.admin, "integration.add", {"name": name, **INTEGRATION})
+    bench.step(bench.admin, "integration.add", {"name": name, "environment": "sandbox", **INTEGRATION})
     bench.step(bench.admin, "grant.add", {"integration": name, "rule": {"user": str(ONE)}})
     bench.step(bench.operator, "secret.put", {"integration": name, "key": KEYS[0], "value": MARK})
     equal(bench.step(live, "env.fetch", {"integration": name})[0], "ok", "while it lives")
