@@ -461,6 +461,62 @@ START_TEST(the_list_is_for_production)
 }
 END_TEST
 
+/* A value cannot wait for a second person: what only that person makes current is staged. */
+START_TEST(a_put_is_no_way_around_promote)
+{
+	static const char put[] = "{\"integration\":\"app\",\"key\":\"A\",\"value\":\"v\"}";
+	static const char again[] = "{\"integration\":\"app\",\"key\":\"B\",\"value\":\"v\"}";
+	struct record record = {0};
+
+	start();
+	core_ask_refused("approval_required", &world, UID_OPERATOR, "secret.put", "%s", put);
+	ck_assert_ptr_null(core_error_data(&world, "request"));
+	ck_assert_str_eq(core_message(&world),
+		"a second person must approve: stage it (--stage); making it current is for a second person");
+	record = core_record(&world, 0);
+	ck_assert_str_eq(record.kind, "secret.put");
+	ck_assert_str_eq(record.outcome, "approval_required");
+	ck_assert_str_eq(record.key, "A");
+	core_ask_refused("approval_required", &world, UID_ADMIN, "secret.put", "%s", put);
+	ck_assert_str_eq(core_states(&world, "app", "A"), "1:draining 2:current 3:staged");
+	core_ask_ok(&world, UID_AUDITOR, "request.list", "{}");
+	ck_assert_int_eq(cJSON_GetArraySize(core_result(&world, "requests")), 0);
+
+	/* The first value replaces nothing.  Revoking it first does not make another one the first. */
+	core_ask_ok(&world, UID_OPERATOR, "secret.put", "%s", again);
+	world.rules.needs_approval[REQUEST_SECRET_REVOKE] = false;
+	core_ask_ok(&world, UID_OPERATOR, "secret.revoke",
+		"{\"integration\":\"app\",\"key\":\"B\",\"version\":1,\"force\":true}");
+	core_ask_refused("approval_required", &world, UID_OPERATOR, "secret.put", "%s", again);
+	core_ask_ok(&world, UID_OPERATOR, "secret.remove", "{\"integration\":\"app\",\"key\":\"B\"}");
+	core_ask_refused("approval_required", &world, UID_OPERATOR, "secret.put", "%s", again);
+	core_ask_ok(&world, UID_OPERATOR, "secret.put",
+		"{\"integration\":\"app\",\"key\":\"B\",\"value\":\"v\",\"stage\":true}");
+	approve_ok(UID_SECOND, filed(UID_OPERATOR, "secret.promote",
+				       "{\"integration\":\"app\",\"key\":\"B\",\"untested\":true}"));
+	ck_assert_str_eq(core_states(&world, "app", "B"), "2:current");
+
+	/* Back to what was current before: at once. */
+	core_ask_ok(&world, UID_OPERATOR, "secret.rollback", "{\"integration\":\"app\",\"key\":\"A\"}");
+	core_check_chain(&world);
+	core_world_end(&world);
+}
+END_TEST
+
+START_TEST(a_put_is_free_where_promote_is)
+{
+	start();
+	core_ask_ok(&world, UID_ADMIN, "integration.add",
+		"{\"name\":\"lab\",\"title\":\"t\",\"description\":\"d\",\"owner\":\"o\",\"contact\":\"c\","
+		"\"environment\":\"sandbox\"}");
+	core_put(&world, "lab", "A", "one");
+	core_put(&world, "lab", "A", "two");
+	world.rules.needs_approval[REQUEST_SECRET_PROMOTE] = false;
+	core_put(&world, "app", "A", "four");
+	core_world_end(&world);
+}
+END_TEST
+
 /* ---- filing ---- */
 
 /* P4 */
@@ -818,6 +874,7 @@ UNIT_MAIN("core_approvals", nobody_approves_their_own, two_users_behind_one_logi
 	a_refusal_of_the_request_itself_leaves_it_pending, only_so_many_wait,
 	what_cannot_be_stored_is_not_promised,
 	what_weakens_the_rules_of_production_always_needs_a_second_person, the_list_is_for_production,
+	a_put_is_no_way_around_promote, a_put_is_free_where_promote_is,
 	what_is_filed_has_a_record_and_changes_nothing, the_same_request_has_the_same_number,
 	a_repeated_request_id_follows_its_request, whoever_asked_takes_it_back,
 	an_approved_request_is_done_as_it_was_asked_for, an_approval_is_in_the_history,

@@ -193,3 +193,13 @@ enum err approvals_end(struct call *call)
 	call->draft = NULL;
 	return OK;
 }
+
+/* A number is never used again, so that revoking or removing what is there makes no first version either. */
+enum err approvals_check_put(struct call *call, const struct integration *integration, uint64_t version)
+{
+	if (version == 1 || !integration->is_production ||
+		!call->core->rules->needs_approval[REQUEST_SECRET_PROMOTE])
+		return OK;
+	return call_refuse(call, ERR_APPROVAL_REQUIRED, "it would be current without a second person",
+		"stage it (--stage); making it current is for a second person");
+}

@@ -26,11 +26,10 @@ static enum err on_integration(void *arg, const struct store_integration *integr
 {
 	struct reading *reading = arg;
 	struct approval_object *out = reading->out;
-	const char *environment = integration->text[FIELD_ENVIRONMENT - INTEGRATION_TEXT_FIRST];
 
 	memcpy(out->integration_id, integration->id, sizeof(out->integration_id));
 	out->is_locked = integration->is_grants_locked;
-	out->is_production = environment == NULL || strcmp(environment, "production") == 0;
+	out->is_production = integration_is_production(integration);
 	canon_fixed(&reading->content, integration->id, sizeof(integration->id));
 	canon_text(&reading->content, integration->state);
 	canon_u64(&reading->content, integration->dek_generation);

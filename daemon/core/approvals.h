@@ -52,6 +52,12 @@ enum err approvals_expire(struct core *core, int64_t now_ms);
 
 /* ---- for the handlers ---- */
 
+/*
+ * For a version that secret.put would make current: it carries a value, which is never filed, so where promoting needs a second
+ * person it is refused, unless it is the first of its key.
+ */
+enum err approvals_check_put(struct call *call, const struct integration *integration, uint64_t version);
+
 /* "method=grant.add requested_by=1001": what a record says of a request. */
 void approval_describe(struct call *call, const struct store_approval *approval);
 

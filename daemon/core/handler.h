@@ -233,7 +233,11 @@ struct integration {
 	int64_t rate_limit; /* fetches a minute; 0: the configured default */
 	char test[TEST_COMMAND_BYTES]; /* its own test command, or "" */
 	bool is_grants_locked;
+	bool is_production;
 };
+
+/* Also where nothing says otherwise. */
+bool integration_is_production(const struct store_integration *integration);
 
 /* By name; sets record.integration.  ERR_NOT_FOUND is the caller's to word. */
 enum err integration_load(struct call *call, const char *name, struct integration *out);

@@ -29,6 +29,13 @@ static const char *stored_text(const struct store_integration *integration, enum
 	return text != NULL ? text : "";
 }
 
+bool integration_is_production(const struct store_integration *integration)
+{
+	const char *environment = integration->text[FIELD_ENVIRONMENT - INTEGRATION_TEXT_FIRST];
+
+	return environment == NULL || strcmp(environment, "production") == 0;
+}
+
 static enum err on_found(void *arg, const struct store_integration *integration)
 {
 	struct integration *out = arg;
@@ -42,6 +49,7 @@ static enum err on_found(void *arg, const struct store_integration *integration)
 	memcpy(out->dek, integration->dek.bytes, integration->dek.len);
 	out->dek_len = integration->dek.len;
 	out->is_grants_locked = integration->is_grants_locked;
+	out->is_production = integration_is_production(integration);
 	out->expires_ms = stored_time(integration->text[FIELD_EXPIRES_AT - INTEGRATION_TEXT_FIRST]);
 	snprintf(out->test, sizeof(out->test), "%s", stored_text(integration, FIELD_TEST));
 	out->rate_limit = stored_count(integration->text[FIELD_RATE_LIMIT - INTEGRATION_TEXT_FIRST]);

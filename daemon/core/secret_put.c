@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "approvals.h"
 #include "base64.h"
 #include "envelope.h"
 #include "watches.h"
@@ -147,6 +148,8 @@ static enum err put_version(struct call *call, const struct integration *integra
 
 	if (err == OK)
 		err = secrets_put_row(call, integration, secret);
+	if (err == OK && !is_staged)
+		err = approvals_check_put(call, integration, secret->row.newest);
 	if (err != OK)
 		return err;
 	memcpy(version.integration_id, integration->id, sizeof(version.integration_id));
