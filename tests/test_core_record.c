@@ -289,6 +289,28 @@ START_TEST(a_transfer_says_from_whom_to_whom_and_why)
 }
 END_TEST
 
+/* No request makes one, but the store's rows are not authenticated (P7): it must not end the daemon. */
+START_TEST(what_has_lost_its_owner_can_be_handed_to_one)
+{
+	struct store_integration orphan = {.id = {9},
+		.name = "orphan",
+		.state = "active",
+		.dek_generation = 1,
+		.dek = {(const unsigned char *)"key", 3}};
+	enum err err = ERR_TIMEOUT;
+
+	start();
+	ck_ok(store_begin(world.core->store));
+	ck_ok(store_integration_insert(world.core->store, &orphan));
+	store_commit(world.core->store, core_on_own_commit, &err);
+	ck_ok(err);
+	accepted("integration.edit", "{\"name\":\"orphan\",\"purpose\":\"p\"}");
+	accepted("integration.transfer", "{\"name\":\"orphan\"," TO_EVE "}");
+	ck_assert_ptr_nonnull(strstr(story_subject(&world), "from='' to='"));
+	core_world_end(&world);
+}
+END_TEST
+
 START_TEST(everything_of_a_person_goes_at_once_but_what_is_retired)
 {
 	uint64_t seq = 0;
@@ -504,7 +526,8 @@ UNIT_MAIN("core_record", what_was_refused_leaves_no_history, an_edit_that_change
 	never_rotated_needs_a_reason, production_needs_what_the_policy_asks,
 	all_that_the_policy_misses_is_named, grants_are_locked_when_it_is_made_or_never,
 	the_owner_is_a_user_of_this_host_by_name_alone, a_transfer_of_nothing_or_from_nobody_is_refused,
-	a_transfer_says_from_whom_to_whom_and_why, everything_of_a_person_goes_at_once_but_what_is_retired,
+	a_transfer_says_from_whom_to_whom_and_why, what_has_lost_its_owner_can_be_handed_to_one,
+	everything_of_a_person_goes_at_once_but_what_is_retired,
 	a_transfer_that_fails_in_the_middle_transfers_nothing, hostile_texts_cannot_end_their_quotes_or_hide,
 	a_review_says_who_and_when, secret_edit_refuses_what_is_not_there,
 	secret_edit_changes_what_it_names_and_keeps_the_rest,

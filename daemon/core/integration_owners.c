@@ -60,12 +60,13 @@ static enum err hand_field(
 	return *slot == NULL ? ERR_INTERNAL : changes_note(transfer->call, &change);
 }
 
+/* from may be NULL: the row was changed by others than us. */
 static void describe_owners(struct call *call, const char *from, const char *reason)
 {
 	char to[PERSON_BYTES] = "";
 
 	request_text(call->request, FIELD_OWNER, to, sizeof(to));
-	call_subject_text(call, "from", from);
+	call_subject_text(call, "from", from != NULL ? from : "");
 	call_subject_text(call, "to", to);
 	if (reason != NULL)
 		call_subject_text(call, "reason", reason);
