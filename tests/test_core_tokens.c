@@ -653,6 +653,45 @@ START_TEST(grant_list_shows_that_a_token_is_asked_for)
 }
 END_TEST
 
+static int counted(const char *what)
+{
+	core_ask_ok(&world, UID_AUDITOR, "status", "{}");
+
+	const cJSON *count = cJSON_GetObjectItem(core_result(&world, "counts"), what);
+
+	ck_assert_ptr_nonnull(count);
+	return count->valueint;
+}
+
+START_TEST(status_counts_tokens_that_may_be_used_and_requests_that_wait)
+{
+	char time[TIME_TEXT_BYTES] = "", more[64] = "";
+
+	start();
+	ck_assert_int_eq(counted("tokens"), 0);
+	ck_assert_int_eq(counted("requests_pending"), 0);
+	text_format_time(core_clock_ms + 1000, time);
+	snprintf(more, sizeof(more), ",\"expires_at\":\"%s\"", time);
+	make("app", "first", UID_APP, "");
+	make("app", "second", UID_APP, more);
+	make("app", "third", UID_APP, "");
+	ck_assert_int_eq(counted("tokens"), 3);
+	core_ask_ok(&world, UID_ADMIN, "token.revoke", "{\"integration\":\"app\",\"id\":3}");
+	ck_assert_int_eq(counted("tokens"), 2);
+	core_clock_ms += 999;
+	ck_assert_int_eq(counted("tokens"), 2);
+	core_clock_ms += 1;
+	ck_assert_int_eq(counted("tokens"), 1);
+	world.rules.needs_approval[REQUEST_GRANT_REMOVE] = true;
+	core_ask_refused(
+		"approval_required", &world, UID_ADMIN, "grant.remove", "{\"integration\":\"app\",\"id\":1}");
+	ck_assert_int_eq(counted("requests_pending"), 1);
+	core_ask_ok(&world, UID_ADMIN, "request.reject", "{\"id\":1}");
+	ck_assert_int_eq(counted("requests_pending"), 0);
+	core_world_end(&world);
+}
+END_TEST
+
 UNIT_MAIN("core_tokens", token_create_refuses_what_is_no_token, token_create_refuses_where_grants_are_locked,
 	token_create_refuses_a_name_twice_and_more_than_32,
 	a_rule_of_a_token_alone_is_refused_and_says_what_is_missing, every_wrong_token_is_refused_alike,
@@ -664,4 +703,5 @@ UNIT_MAIN("core_tokens", token_create_refuses_what_is_no_token, token_create_ref
 	requests_with_a_token_are_scrubbed, two_tokens_change_over_without_a_pause,
 	use_is_recorded_with_the_token_s_number_and_moves_its_last_use,
 	whoami_and_a_fetch_without_a_name_know_the_token, tokens_and_their_revocation_survive_a_restart,
-	grant_list_shows_that_a_token_is_asked_for)
+	grant_list_shows_that_a_token_is_asked_for,
+	status_counts_tokens_that_may_be_used_and_requests_that_wait)

@@ -281,8 +281,13 @@ static enum err write_counts(struct call *call)
 {
 	struct store_counts counts = {0};
 	struct json_writer *w = &call->w;
+	size_t tokens = 0, pending = 0, own = 0;
 	enum err err = store_counts(call->core->store, &counts);
 
+	if (err == OK)
+		err = store_token_live(call->core->store, call->now_ms, &tokens);
+	if (err == OK)
+		err = store_approval_pending(call->core->store, call->who->uid, &pending, &own);
 	if (err != OK)
 		return err;
 	session_write_place(call);
@@ -298,6 +303,8 @@ static enum err write_counts(struct call *call)
 	json_put_integer(w, "secrets", (int64_t)counts.secrets);
 	json_put_integer(w, "versions", (int64_t)counts.versions);
 	json_put_integer(w, "grants", (int64_t)counts.grants);
+	json_put_integer(w, "tokens", (int64_t)tokens);
+	json_put_integer(w, "requests_pending", (int64_t)pending);
 	json_put_integer(w, "runs", (int64_t)counts.runs);
 	json_put_integer(w, "audit_records", (int64_t)counts.audit_records);
 	json_put_integer(w, "holders", (int64_t)holders_processes(call->core));

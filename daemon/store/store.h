@@ -231,6 +231,7 @@ struct store_token {
 
 typedef enum err store_token_fn(void *arg, const struct store_token *token);
 
+enum err store_token_live(struct store *store, int64_t now_ms, size_t *count_out); /* how many may be used */
 uint64_t store_token_next(const struct store *store); /* the number that the next token must have */
 enum err store_token_insert(struct store *store,
 	struct store_token *token); /* ERR_CONFLICT: the name is taken; ERR_INTERNAL: not the next number */

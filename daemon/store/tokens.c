@@ -39,6 +39,16 @@ uint64_t store_token_next(const struct store *store)
 	return store->now.tokens_made + 1;
 }
 
+enum err store_token_live(struct store *store, int64_t now_ms, size_t *count_out)
+{
+	QUERY_AUTO query = query_start(store, STATEMENT_TOKEN_LIVE);
+
+	query_put_int(&query, now_ms);
+	if (query_next(&query))
+		*count_out = (size_t)query_u64(&query);
+	return query_result(&query);
+}
+
 enum err store_token_used(struct store *store, uint64_t id, int64_t now_ms)
 {
 	QUERY_AUTO query = query_start(store, STATEMENT_TOKEN_USED);
