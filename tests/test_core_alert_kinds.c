@@ -14,6 +14,16 @@ enum { DAY_MS = 86400000, HOUR_MS = 3600000 };
 static struct core_world world;
 static struct puppet app; /* a process of UID_APP */
 
+static unsigned names_asked; /* of the name service */
+
+enum err __real_users_uid(const char *name, uid_t *out);
+enum err __wrap_users_uid(const char *name, uid_t *out);
+enum err __wrap_users_uid(const char *name, uid_t *out)
+{
+	names_asked++;
+	return __real_users_uid(name, out);
+}
+
 static void pass_ms(int64_t ms)
 {
 	core_clock_ms += ms;
@@ -799,6 +809,25 @@ START_TEST(a_name_that_went_to_another_user_is_an_owner_who_left)
 }
 END_TEST
 
+/* It may be slow, and the loop waits for it. */
+START_TEST(the_name_service_is_asked_about_an_owner_once_a_minute)
+{
+	unsigned before = 0;
+
+	start();
+	change_app(own_by_name);
+	(void)find(ALERT_OWNER_GONE);
+	before = names_asked;
+	ck_assert_uint_gt(before, 0);
+	ck_assert_ptr_nonnull(find(ALERT_OWNER_GONE));
+	ck_assert_uint_eq(names_asked, before);
+	pass_ms(60001);
+	ck_assert_ptr_nonnull(find(ALERT_OWNER_GONE));
+	ck_assert_uint_eq(names_asked, before + 1);
+	end();
+}
+END_TEST
+
 START_TEST(a_request_that_nobody_decided_in_time_is_no_alert)
 {
 	start();
@@ -845,5 +874,6 @@ UNIT_MAIN("core_alert_kinds", each_kind_fires_and_clears, what_is_retired_asks_f
 	a_short_period_is_not_due_at_once, no_warning_before_a_rotation_where_none_is_wanted,
 	days_of_refusals_in_a_row_are_one_alert, refusals_that_began_long_ago_have_no_beginning,
 	a_grant_to_a_group_reaches_whom_the_group_has, a_reload_of_the_roles_counts_at_once,
-	a_name_that_went_to_another_user_is_an_owner_who_left, room_that_is_nearly_gone_is_critical,
+	a_name_that_went_to_another_user_is_an_owner_who_left,
+	the_name_service_is_asked_about_an_owner_once_a_minute, room_that_is_nearly_gone_is_critical,
 	a_request_that_nobody_decided_in_time_is_no_alert, a_manager_is_told_of_requests_for_its_own_alone)

@@ -13,12 +13,12 @@ static const char *what_became(enum account account)
 }
 
 /* The name may be somebody else's by now. */
-static bool is_another(const struct store_integration *integration)
+static bool is_another(struct people *people, const struct store_integration *integration)
 {
 	const char *owner = integration->text[FIELD_OWNER - INTEGRATION_TEXT_FIRST];
-	uid_t uid = integration->owner_uid;
+	uint32_t uid = 0;
 
-	return owner != NULL && users_uid(owner, &uid) == OK && uid != integration->owner_uid;
+	return owner != NULL && people_named(people, owner, &uid) && uid != integration->owner_uid;
 }
 
 void alerts_of_owner(struct alerts *alerts, const struct store_integration *integration)
@@ -31,7 +31,7 @@ void alerts_of_owner(struct alerts *alerts, const struct store_integration *inte
 	account = people_account(alerts->core->people, integration->owner_uid);
 	if (account != ACCOUNT_FINE)
 		alert_say(&alert, "its owner %s", what_became(account));
-	else if (is_another(integration))
+	else if (is_another(alerts->core->people, integration))
 		alert_say(&alert, "the name of its owner is another user's by now");
 	else
 		return;
