@@ -31,7 +31,7 @@ STUB = r"""#!/usr/bin/python3
 import json, os, socket, subprocess, sys
 directory = os.path.dirname(os.path.abspath(sys.argv[0]))
 with open(os.path.join(directory, "noted"), "a") as file:
-    file.write(json.dumps({"argv": sys.argv[1:], "uids": os.getresuid(), "gids": os.getresgid(), "groups": os.getgroups(),
+    file.write(json.dumps({"argv": sys.argv[1:], "uids": os.getresuid(), "gids": os.getresgid(), "groups": os.getgroups(), "fds": [int(fd) for fd in os.listdir("/proc/self/fd")],
                            "env": dict(os.environ), "stdin": os.fstat(0).st_mode}) + "\n")
 at = sys.argv.index("--")
 status = subprocess.run(sys.argv[at + 1:]).returncode
@@ -314,6 +314,13 @@ class RotateTest(CommandTest):
             ({"states": ["staged"]}, ["--"], 64, "no command behind --"),
             ({"states": ["staged"]}, ["--time-limit", "x", "--", "true"], 64, "--time-limit: a number"),
             ({"states": ["staged"]}, ["--time-limit=0", "--", "true"], 64, "--time-limit: a number"),
+            ({"states": ["staged"]}, ["--token-file", "", "--", "true"], 64, "--token-file: a path"),
+            ({"states": ["staged"]}, ["--token-fd", "x", "--", "true"], 64, "--token-fd: the number of an open descriptor"),
+            ({"states": ["staged"]}, ["--token-fd", "-1", "--", "true"], 64, "--token-fd: the number of an open descriptor"),
+            ({"states": ["staged"]}, ["--token-fd", "2", "--", "true"], 64, "--token-fd: the number of an open descriptor, from 3"),
+            ({"states": ["staged"]}, ["--token-fd", "999", "--", "true"], 64, "--token-fd: the number of an open descriptor"),
+            ({"states": ["staged"]}, ["--token-fd", "9" * 30, "--", "true"], 64, "--token-fd: the number of an open descriptor"),
+            ({"states": ["staged"]}, ["--token-file", "/f", "--token-fd", "3", "--", "true"], 64, "one of them"),
             ({"states": ["staged"]}, ["true"], 64, "too many arguments"),
             ({"states": ["current"]}, ["--", "true"], 66, "no version is staged"),
             ({"states": []}, ["--", "true"], 66, "PGPASSWORD: no\n"),
@@ -394,6 +401,20 @@ class RotateTest(CommandTest):
             self.assertEqual(self.noted()[0]["argv"], [
                 "run", "finance/sync", "--staged", "--verdict", digest(*odd), "--time-limit", "9", "--socket", daemon.path,
                 "--", *odd])
+
+    def test_a_token_is_passed_on_by_path_or_descriptor_and_never_read(self):
+        with fake(["staged"]) as daemon:
+            self.assertEqual(self.secret_test(daemon, "--token-file", "/no/such/token", "--", "true").status, 0)
+            self.assertEqual(self.noted()[-1]["argv"][-4:], ["--token-file", "/no/such/token", "--", "true"])
+            reader, writer = os.pipe()
+            os.write(writer, b"the token")
+            os.close(writer)
+            done = self.secret_test(daemon, "--token-fd", str(reader), "--", "true", pass_fds=[reader])
+            self.assertEqual((done.status, done.stderr), (0, ""))
+            self.assertEqual(self.noted()[-1]["argv"][-4:], ["--token-fd", str(reader), "--", "true"])
+            self.assertIn(reader, self.noted()[-1]["fds"])
+            self.assertEqual(os.read(reader, 99), b"the token")  # whole, for coffer run to read
+            os.close(reader)
 
     def test_without_a_command_the_integrations_own_is_run(self):
         with fake(["staged"], test="exit 7") as daemon:
@@ -578,6 +599,26 @@ class RotateTest(CommandTest):
             with fake(["current"], users=["a", "b"]) as daemon:
                 self.refused(self.rotate(daemon, "--test", "true"), 65, "choose one with --as")
                 self.assertNotIn("secret.put", self.methods(daemon))
+
+    def test_a_token_is_for_the_tests_run_alone(self):
+        reader, writer = os.pipe()
+        os.write(writer, b"the token")
+        os.close(writer)
+        self.addCleanup(os.close, reader)
+        # Not for the program that is told the value; and who brings one tests here, whatever whoami says.
+        tell = f"cat >&2; readlink /proc/self/fd/{reader} >&2; exit 0"
+        with fake(["current"], granted=[], users=["nobody"]) as daemon:
+            for grant in daemon.vault.grants:
+                grant["rule"]["uid"] = 65534
+            done = self.rotate(daemon, "--test", "true", "--generate", "--to-stdin-of", tell, "--token-fd", str(reader),
+                               stdin=b"", pass_fds=[reader])
+            self.assertEqual(done.status, 0, done.stderr)
+            self.assertNotIn("pipe:", done.stderr)
+            self.assertIn(reader, self.noted()[-1]["fds"])
+            self.assertEqual(daemon.vault.versions[-1]["state"], "current")
+        with fake(["current"]) as daemon:
+            self.refused(self.rotate(daemon, "--test", "true", "--token-fd", "1"), 64, "--token-fd: the number")
+            self.assertNotIn("secret.put", self.methods(daemon))
 
     def test_a_second_rotation_at_the_same_time_is_a_conflict(self):
         with fake(["current"]) as daemon:

@@ -247,7 +247,7 @@ static const struct command commands[] = {
 		.words = "secret test",
 		.kind = REQUEST_COUNT,
 		.operands = {{FIELD_INTEGRATION, NEED_ONE}, {FIELD_KEY, NEED_ONE}},
-		.options = {SLOT_AS, SLOT_TIME_LIMIT},
+		.options = {SLOT_AS, SLOT_TIME_LIMIT, SLOT_TOKEN_FILE, SLOT_TOKEN_FD},
 		.starts_program = true,
 		.run = secret_test_run,
 		.text = "run a command (default: the integration's test) with what is staged, and record its "
@@ -298,8 +298,8 @@ static const struct command commands[] = {
 		.kind = REQUEST_COUNT,
 		.operands = {{FIELD_INTEGRATION, NEED_ONE}, {FIELD_KEY, NEED_ONE}},
 		.options = {FIELD_TEST, SLOT_GENERATE, SLOT_TO_STDIN_OF, FIELD_ISSUER_REF, FIELD_NOTE,
-			FIELD_EXPIRES_AT, FIELD_MULTILINE, SLOT_EXACT, SLOT_AS, SLOT_TIME_LIMIT, SLOT_TIMEOUT,
-			SLOT_RESUME},
+			FIELD_EXPIRES_AT, FIELD_MULTILINE, SLOT_EXACT, SLOT_AS, SLOT_TIME_LIMIT,
+			SLOT_TOKEN_FILE, SLOT_TOKEN_FD, SLOT_TIMEOUT, SLOT_RESUME},
 		.takes_value = true,
 		.run = rotate_run,
 		.text = "replace a value without downtime: stage, test, promote, wait until the old one is "

@@ -28,7 +28,7 @@ struct operand {
 	enum need need;
 };
 
-enum { OPERANDS_MAX = 3, OWN_OPTIONS_MAX = 12 };
+enum { OPERANDS_MAX = 3, OWN_OPTIONS_MAX = 16 };
 
 struct command {
 	const char *words; /* "integration add" */

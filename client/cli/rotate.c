@@ -13,6 +13,7 @@
 #include "revoke.h"
 #include "rotation.h"
 #include "secret_put.h"
+#include "test_token.h"
 #include "wait.h"
 
 static void clear_rotation(struct rotation *rotation)
@@ -100,6 +101,8 @@ static enum err check_arguments(struct rotation *rotation)
 		err = wait_timeout(cli, &rotation->timeout_ms);
 	if (err == OK)
 		err = secret_test_check_limit(cli);
+	if (err == OK)
+		err = test_token_check(cli);
 	return err;
 }
 

@@ -14,6 +14,7 @@
 #include "base64.h"
 #include "cli.h"
 #include "quote.h"
+#include "test_token.h"
 #include "versions.h"
 
 #define RUN_NAME "coffer"
@@ -75,7 +76,7 @@ enum err secret_test_check_limit(const struct cli *cli)
 	return cli_usage(cli, "--time-limit: a number of seconds");
 }
 
-enum { RUN_WORDS_MAX = 12, DIGEST_TEXT_BYTES = 2 * COMMAND_DIGEST_BYTES + 1 };
+enum { RUN_WORDS_MAX = 16, DIGEST_TEXT_BYTES = 2 * COMMAND_DIGEST_BYTES + 1 };
 
 static void write_digest(const struct secret_test *test, char out[DIGEST_TEXT_BYTES])
 {
@@ -114,6 +115,8 @@ static size_t begin_words(const struct cli *cli, const char *digest, const char 
 	count = pass_on(cli, SLOT_SOCKET, "--socket", words, count);
 	if (args_text(&cli->args, SLOT_SOCKET) == NULL)
 		count = pass_on(cli, SLOT_USER, "--user", words, count);
+	count = pass_on(cli, SLOT_TOKEN_FILE, "--token-file", words, count);
+	count = pass_on(cli, SLOT_TOKEN_FD, "--token-fd", words, count);
 	words[count++] = "--";
 	return count;
 }
@@ -150,6 +153,7 @@ enum err secret_test_exec(const struct cli *cli, const struct secret_test *test)
 	if (test->has_account)
 		err = account_become(cli, &test->account);
 	if (err == OK) {
+		test_token_hand_over(cli);
 		become_run((char *const *)(uintptr_t)words);
 		err = cli_fail(
 			cli, ERR_CONFIG, "the program " RUN_NAME " cannot be started: %s", strerror(errno));
@@ -264,6 +268,8 @@ enum err secret_test_run(struct cli *cli)
 		return cli_usage(cli, "no command behind --");
 	if (err == OK)
 		err = secret_test_check_limit(cli);
+	if (err == OK)
+		err = test_token_check(cli);
 	if (err == OK)
 		err = can_look_up(cli, &can_look);
 	if (err == OK)

@@ -180,6 +180,23 @@ def a_verdict_counts_from_the_process_that_showed_the_token(vault):
     vault.call("secret.revoke", {"integration": NAME, "key": KEY, "version": version, "force": True})
 
 
+@suite.check
+def the_test_of_a_rotation_shows_a_token(vault):
+    name = "sandbox/rotated"  # whose manager is the user that it runs as
+    vault.add(name, environment="sandbox", managed_by=[str(ETL)], test='test -n "$API_TOKEN"')
+    vault.put(name, KEY, canary())
+    vault.must_coffer("grant", "add", name, f"user={ETL}", "token")
+    vault.put(name, KEY, canary(), stage=True)
+    _, path = create(vault, "rotation", name=name)
+    for more, status in (((), 125), (("--token-file", path), 0)):
+        done = vault.coffer("secret", "test", name, KEY, *more, uid=ETL)
+        equal(done.returncode, status, f"secret test with {more}: {done.stderr!r}")
+    vault.call("secret.promote", {"integration": name, "key": KEY})
+    done = vault.coffer("rotate", name, KEY, "--token-file", path, "--timeout", "5s", stdin=canary().encode(), uid=ETL)
+    equal(done.returncode, 0, f"rotate: {done.stdout!r} {done.stderr!r}")
+    equal([v["state"] for v in vault.call("secret.show", {"integration": name, "key": KEY})["versions"]][0], "current", "state")
+
+
 # ---- one is replaced without a pause ----
 
 
