@@ -683,11 +683,11 @@ class ManageTest(CommandTest):
         listed = [{"seq": 7, "kind": "env.fetch", "outcome": "denied", "uid": 1000, "detail": "x" * 40}]
         with FakeDaemon(lambda r, p: {"result": {"records": listed}}) as daemon:
             args = ["audit", "list", "--kind", "env.fetch"]
-            self.assertIn("GRANT", manage(daemon, *args).stdout)
+            self.assertIn("NUMBER", manage(daemon, *args).stdout)
             _, seen = self.at_terminal(daemon, args, [], columns=200)
-            self.assertIn(b"GRANT", seen)
+            self.assertIn(b"NUMBER", seen)
             _, seen = self.at_terminal(daemon, args, [], columns=80)
-            for label, is_shown in ((b"SEQ", True), (b"DETAIL", True), (b"GRANT", False), (b"UNIT", False)):
+            for label, is_shown in ((b"SEQ", True), (b"DETAIL", True), (b"NUMBER", False), (b"UNIT", False)):
                 self.assertEqual(label in seen, is_shown, seen)
             self.assertIn(b"x" * 40, seen)
 

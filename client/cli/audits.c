@@ -24,7 +24,7 @@ static const struct column list[] = {
 	{"INTEGRATION", "integration", SHOW_STATE},
 	{"KEY", "key", SHOW_STATE},
 	{"VERSION", "version", SHOW_ORDINAL},
-	{"GRANT", "object", SHOW_ORDINAL},
+	{"NUMBER", "object", SHOW_ORDINAL},
 	{"WHAT", "subject", SHOW_TEXT},
 	{"TIMES", "repeats", SHOW_NUMBER},
 	{"DETAIL", "detail", SHOW_TEXT},
