@@ -13,7 +13,7 @@ import struct
 import termios
 import time
 
-from coffer_test import AUDITOR, ETL, OPERATOR, STRANGER, Suite, canary, equal
+from coffer_test import AUDITOR, ETL, OPERATOR, STRANGER, Refused, Suite, canary, equal
 
 NAME, KEY, MANAGER = "ops/hostile", "API_TOKEN", 2301
 DAY = 86400
@@ -72,6 +72,7 @@ HOSTS = [f"{NAME}-{number}" for number in range(11)]
 
 @suite.setup
 def prepare(vault):
+    file_requests(vault)
     until = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + DAY))
     for number, name in enumerate(HOSTS):
         fields = fields_of(number)
@@ -119,6 +120,21 @@ def record_texts(vault, name, fields):
     vault.call("secret.edit", {"integration": name, "key": KEY, "description": fields["purpose"], "issuer": short})
 
 
+def file_requests(vault):
+    """Requests of hostile texts that wait for a second person, and some that were rejected with a hostile note."""
+    vault.add("prod/app")
+    for number in range(11):
+        fields = fields_of(number)
+        try:
+            vault.call("integration.edit", {"name": "prod/app", "environment": "sandbox", **fields})
+            raise AssertionError("done by one person")
+        except Refused as refused:
+            equal(refused.word, "approval_required", "word")
+            if number % 2:
+                request = refused.error["data"]["request"]
+                vault.call("request.reject", {"id": request, "note": cut(fields["title"], 500)})
+
+
 # ---- the command line ----
 
 
@@ -150,6 +166,8 @@ def commands():
         ("secret", "list", "--touched-by", str(ETL)),
         ("holders",),
         ("alerts", "--all"),
+        ("request", "list"),
+        ("request", "list", "--state", "rejected"),
         ("audit", "list", "--limit", "500"),
         ("audit", "export"),
         ("report", "--format", "csv"),
@@ -308,7 +326,7 @@ def no_label_or_line_can_be_forged_in_a_block(vault):
 def every_command_is_tried_here(vault):
     known = {" ".join(words[:2]) for words in commands()} | {words[0] for words in commands()}
     known |= {
-        "integration add", "integration transfer", "integration suspend", "integration resume", "integration retire", "grant add", "grant remove", "token create", "token revoke", "secret put", "secret test", "secret promote",
+        "integration add", "request approve", "request reject", "integration transfer", "integration suspend", "integration resume", "integration retire", "grant add", "grant remove", "token create", "token revoke", "secret put", "secret test", "secret promote",
         "secret rollback", "secret revoke", "secret remove", "rotate", "alert ack", "apply", "import", "run", "audit follow",
         "audit checkpoint", "audit verify", "audit archive", "help", "version",
     }  # fmt: skip
