@@ -136,9 +136,9 @@ START_TEST(token_create_refuses_where_grants_are_locked)
 	ck_ok(store_integration_insert(world.core->store, &locked));
 	store_commit(world.core->store, on_durable, &err);
 	ck_ok(err);
-	core_ask_refused("conflict", &world, UID_ADMIN, "token.create",
+	core_ask_refused("bad_value", &world, UID_ADMIN, "token.create",
 		"{\"integration\":\"locked\",\"token_name\":\"t\",\"description\":\"d\",\"user\":\"0\"}");
-	ck_assert_ptr_nonnull(strstr(core_message(&world), "locked for good"));
+	ck_assert_ptr_nonnull(strstr(core_message(&world), "destroy_values"));
 	core_world_end(&world);
 }
 END_TEST

@@ -235,9 +235,52 @@ static void spoil(const char *sql)
 }
 
 /* P7 */
+static enum err use(uint64_t id)
+{
+	ck_ok(store_begin(world.store));
+
+	enum err err = store_approval_use(world.store, id, 160);
+
+	ck_ok(world_commit(world.store));
+	return err;
+}
+
+START_TEST(what_was_approved_is_used_once_and_before_its_end)
+{
+	struct store_approval like = approval_of(1, 7, "{\"a\":1}");
+	struct seen seen = {0};
+
+	start();
+	ck_err(use(1), ERR_NOT_FOUND);
+	add(1, 7, "{\"a\":1}");
+	ck_err(use(1), ERR_NOT_FOUND); /* pending */
+	ck_err(store_approval_usable(world.store, &like, 199, on_approval, &seen), ERR_NOT_FOUND);
+	ck_ok(decide(1, APPROVAL_APPROVED));
+	ck_err(store_approval_usable(world.store, &like, 200, on_approval, &seen), ERR_NOT_FOUND);
+	like.uid = 8;
+	ck_err(store_approval_usable(world.store, &like, 199, on_approval, &seen), ERR_NOT_FOUND);
+	like.uid = 7;
+	like.params = "{\"a\":2}";
+	ck_err(store_approval_usable(world.store, &like, 199, on_approval, &seen), ERR_NOT_FOUND);
+	like.params = "{\"a\":1}";
+	like.method = "token.create";
+	ck_err(store_approval_usable(world.store, &like, 199, on_approval, &seen), ERR_NOT_FOUND);
+	like.method = "grant.add";
+	ck_ok(store_approval_usable(world.store, &like, 199, on_approval, &seen));
+	ck_ok(use(1));
+	ck_err(use(1), ERR_NOT_FOUND);
+	ck_err(store_approval_usable(world.store, &like, 199, on_approval, &seen), ERR_NOT_FOUND);
+	ck_assert_uint_eq(seen.count, 1);
+	add(1, 7, "{}");
+	ck_ok(decide(2, APPROVAL_REJECTED));
+	ck_err(use(2), ERR_NOT_FOUND);
+	world_end(&world);
+}
+END_TEST
+
 START_TEST(a_damaged_request_is_found_and_never_shown)
 {
-	static const char *const damage[] = {"method = 'a' || char(0) || 'b'",
+	static const char *const damage[] = {"used_ms = 5", "method = 'a' || char(0) || 'b'",
 		"params = '{' || char(0) || '}'", "subject = 'a' || char(0)", "note = 'a' || char(0)",
 		"request_id = char(0)", "state = 1", "decided_ms = 7", "id = 2"};
 
@@ -262,4 +305,4 @@ END_TEST
 UNIT_MAIN("store_approvals", a_request_for_nothing_is_refused, a_request_is_decided_once,
 	numbers_of_requests_never_come_again, equal_ones_are_found_while_they_are_pending,
 	a_repeated_request_id_finds_the_newest_of_its_method, requests_are_listed_newest_first_and_filtered,
-	a_damaged_request_is_found_and_never_shown)
+	what_was_approved_is_used_once_and_before_its_end, a_damaged_request_is_found_and_never_shown)

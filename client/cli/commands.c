@@ -183,7 +183,7 @@ static const struct command commands[] = {
 		.operands = {{FIELD_INTEGRATION, NEED_ONE}, {FIELD_TOKEN_NAME, NEED_ONE}},
 		.run = tokens_create,
 		.text = "make an access token for a user, which a grant with the condition token asks for, "
-			"and print it once",
+			"and print it once; where grants are locked, again when it was approved",
 		.example = "coffer token create finance/warehouse-sync airflow-2026 --user etl \\\n"
 			   "      --description 'jobs of the scheduler'",
 	},

@@ -34,8 +34,15 @@ enum err requests_print_list(const struct reply *reply)
 	return err;
 }
 
+/* What is shown once is not shown here: its result says what is left to do. */
 enum err requests_print_approved(const struct reply *reply)
 {
+	const struct json_token *detail = reply_at(reply, NULL, "result.detail");
+
+	if (detail != NULL && detail->type == JSON_STRING)
+		return table_say(reply,
+			"request {request.id} is approved: {request.method} of {request.integration} for "
+			"{request.requested_by}: {result.detail}");
 	return table_say(reply,
 		"request {request.id} is approved and done: {request.method} of {request.integration} for "
 		"{request.requested_by}");

@@ -55,6 +55,7 @@ static const struct rule {
 	bool is_when_locked; /* whatever its environment, for an integration whose grants are locked */
 } rules[] = {
 	{REQUEST_GRANT_ADD, grants_to_itself, true},
+	{REQUEST_TOKEN_CREATE, NULL, true},
 	{REQUEST_GRANT_REMOVE, NULL, false},
 	{REQUEST_SECRET_REVOKE, NULL, false},
 	{REQUEST_SECRET_PROMOTE, NULL, false},
@@ -154,6 +155,32 @@ static enum err check_repeated(struct call *call, const char *params)
 	return err == ERR_NOT_FOUND ? OK : err;
 }
 
+/* What was approved is shown to whoever asked for it alone, so it waits until they ask again (P1). */
+static enum err on_usable(void *arg, const struct store_approval *approval)
+{
+	struct call *call = arg;
+	struct approved *approved = arena_alloc(&call->core->arena, sizeof(*approved));
+
+	if (approved == NULL)
+		return ERR_INTERNAL;
+	*approved = (struct approved){.request = approval->id,
+		.by = approval->decided_by,
+		.subject = call_copy(call, approval->subject)};
+	call->approved = approved;
+	return approved->subject != NULL ? OK : ERR_INTERNAL;
+}
+
+static enum err find_usable(struct call *call, const char *params)
+{
+	struct store_approval like = {.uid = call->who->uid, .method = call->info->method, .params = params};
+	enum err err = OK;
+
+	if (call->is_nested || call->request->kind != REQUEST_TOKEN_CREATE)
+		return OK;
+	err = store_approval_usable(call->core->store, &like, call->now_ms, on_usable, call);
+	return err == ERR_NOT_FOUND ? OK : err;
+}
+
 enum err approvals_begin(struct call *call)
 {
 	const struct rule *rule = find_rule(call->request->kind);
@@ -168,7 +195,11 @@ enum err approvals_begin(struct call *call)
 		return ERR_INTERNAL;
 	*draft = (struct approval_draft){.params = params};
 
-	enum err err = check_repeated(call, params);
+	enum err err = find_usable(call, params);
+
+	if (err != OK || call->approved != NULL)
+		return err;
+	err = check_repeated(call, params);
 
 	if (err == OK)
 		err = approval_object_read(call, &draft->object);

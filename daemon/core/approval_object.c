@@ -103,7 +103,8 @@ static void add_rule(struct reading *reading)
 
 	if (request_member(request, FIELD_RULE, "group", name + 1, sizeof(name) - 1))
 		add_number(reading, name);
-	if (request_member(request, FIELD_RULE, "user", name, sizeof(name)))
+	if (request_member(request, FIELD_RULE, "user", name, sizeof(name)) ||
+		request_text(request, FIELD_USER, name, sizeof(name)))
 		add_number(reading, name);
 }
 

@@ -47,6 +47,7 @@ static void write_approval(struct json_writer *w, const struct store_approval *a
 	json_put_time(w, "decided_at", approval->decided_ms);
 	write_person(w, "decided_by", approval->decided_ms != 0, approval->decided_by);
 	json_put_string(w, "note", approval->note);
+	json_put_time(w, "used_at", approval->used_ms);
 	json_end_object(w);
 }
 
@@ -276,7 +277,9 @@ static enum err run(struct call *call, struct store_approval *approval, struct n
 	nested->approved = &approved;
 	nested->check = check_object;
 	nested->check_arg = approval;
-	nested->request_id = approval->request_id;
+	/* What is left for the requester to ask for again has no result yet. */
+	if (strcmp(approval->method, request_info(REQUEST_TOKEN_CREATE)->method) != 0)
+		nested->request_id = approval->request_id;
 
 	enum err err = nested_perform(call, nested);
 

@@ -80,6 +80,7 @@ struct core {
 struct approved {
 	uint64_t request; /* its number */
 	uint32_t by; /* uid */
+	const char *subject; /* what was shown to them, when it is the requester who asks again; else NULL */
 };
 
 /* One request in the hands of its handler. */

@@ -22,7 +22,8 @@ static enum err check_kind(struct call *call)
 	const struct request_info *info = call->info;
 
 	if (info->duty != DUTY_CHANGE || info->right == RIGHT_GRANTED || info->right == RIGHT_ANYONE ||
-		call->request->kind == REQUEST_TOKEN_CREATE || takes_a_value(info))
+		(call->request->kind == REQUEST_TOKEN_CREATE && call->approved == NULL) ||
+		takes_a_value(info))
 		return call_refuse(call, ERR_UNSUPPORTED, "this method does not run inside another",
 			"this method cannot be part of another request");
 	if (request_has(call->request, FIELD_REQUEST_ID))

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "secret_rows.h"
 #include "token.h"
 #include "users.h"
 
@@ -100,31 +101,32 @@ static enum err check_new(struct call *call, const struct store_token *token)
 	return err;
 }
 
-/*
- * A token is shown to whoever makes it, so a second person could only approve it blindly.  Where grants are locked for
- * good there is therefore no new one (P2): who needs it adds a grant, which destroys the values, or makes another
- * integration.
- */
+/* Where grants are locked, nobody new gets what is there: another token begins with other values (P2). */
 static enum err check_open(struct call *call, const struct integration *integration)
 {
+	bool destroys = request_flag(call->request, FIELD_DESTROY_VALUES);
+
 	if (strcmp(integration->state, "retired") == 0)
 		return call_refuse(call, ERR_RETIRED, "the integration is retired", NULL);
-	if (integration->is_grants_locked)
-		return call_refuse(call, ERR_CONFLICT, "its grants are locked",
-			"its grants are locked for good, and a new token would be a new way to its values");
+	if (!integration->is_grants_locked && destroys)
+		return call_refuse(call, ERR_BAD_VALUE, "destroy_values without locked grants",
+			"destroy_values is for an integration whose grants are locked");
+	if (integration->is_grants_locked && !destroys)
+		return call_refuse(call, ERR_BAD_VALUE, "grants are locked",
+			"its grants are locked: another token destroys all its values, which destroy_values "
+			"accepts");
 	return OK;
 }
 
-static enum err take_token(struct call *call, struct store_token *token)
+static enum err take_token(struct call *call, struct integration *integration, struct store_token *token)
 {
-	struct integration integration = {0};
-	enum err err = integration_find(call, FIELD_INTEGRATION, &integration);
+	enum err err = integration_find(call, FIELD_INTEGRATION, integration);
 
 	if (err == OK)
-		err = check_open(call, &integration);
+		err = check_open(call, integration);
 	if (err != OK)
 		return err;
-	memcpy(token->integration_id, integration.id, sizeof(token->integration_id));
+	memcpy(token->integration_id, integration->id, sizeof(token->integration_id));
 	err = take_texts(call, token);
 	if (err == OK)
 		err = take_user(call, token);
@@ -141,7 +143,6 @@ static void describe(struct call *call, const struct store_token *token)
 {
 	char text[33] = "";
 
-	call->record.object = token->id;
 	call_subject(call, "name=%s uid=%u", token->name, token->uid);
 	if (token->unit != NULL)
 		call_subject(call, "unit=%s", token->unit);
@@ -197,22 +198,76 @@ static enum err write_reply(struct call *call, const struct store_token *token, 
 	return buf_failed(&buf) ? ERR_INTERNAL : OK;
 }
 
-enum err handle_token_create(struct call *call)
+/* ---- where grants are locked ---- */
+
+/*
+ * A token is shown to whoever asks for it and to nobody else (P1), so whoever approves makes none.  The approval destroys the
+ * values; whoever asked for the token asks again, and gets it.
+ */
+static enum err destroy(struct call *call, struct integration *integration, const struct store_token *token)
+{
+	struct json_writer *w = &call->w;
+
+	json_begin_object(w);
+	json_put_string(w, "integration", integration->name);
+	json_put_string(w, "id", NULL);
+	json_put_string(w, "name", token->name);
+	json_put_string(w, "token", NULL);
+	json_put_string(w, "detail",
+		"its values are destroyed; whoever asked for the token gets it by asking for it again");
+	json_end_object(w);
+	return secrets_destroy(call, integration);
+}
+
+/* The approval is used up in the transaction that makes the token.  Names may mean others by now: what was shown counts. */
+static enum err use_approval(struct call *call)
+{
+	const struct approved *approved = call->approved;
+	const struct record_subject *subject = &call->record.subject;
+	enum err err = OK;
+
+	if (strncmp(approved->subject, subject->text, subject->len) != 0 ||
+		(approved->subject[subject->len] != ' ' && approved->subject[subject->len] != '\0'))
+		return call_refuse(call, ERR_CONFLICT, "it is not what was approved",
+			"what was approved was for another user of this name");
+	call_subject(
+		call, "approved_by=%u approval=%llu", approved->by, (unsigned long long)approved->request);
+	err = store_approval_use(call->core->store, approved->request, call->now_ms);
+	return err == ERR_NOT_FOUND ? ERR_INTERNAL : err;
+}
+
+/* ---- made ---- */
+
+static enum err make(struct call *call, struct store_token *token)
 {
 	struct core *core = call->core;
-	struct store_token token = {.created_ms = call->now_ms, .created_by = call->who->uid};
 	unsigned char *secret = arena_alloc(&core->arena, TOKEN_SECRET_BYTES);
-	enum err err = secret != NULL ? take_token(call, &token) : ERR_INTERNAL;
+
+	token->id = store_token_next(core->store);
+	if (secret == NULL || token->id > TOKEN_ID_MAX)
+		return ERR_INTERNAL;
+	call->record.object = token->id;
+	token->epoch = verifier_epoch(core->keys);
+	random_bytes(secret, TOKEN_SECRET_BYTES);
+	token_verifier(core, token, secret, token->verifier);
+
+	enum err err = store_token_insert(core->store, token);
+
+	return err == OK ? write_reply(call, token, secret) : err;
+}
+
+enum err handle_token_create(struct call *call)
+{
+	struct store_token token = {.created_ms = call->now_ms, .created_by = call->who->uid};
+	struct integration integration = {0};
+	enum err err = take_token(call, &integration, &token);
 
 	if (err != OK)
 		return err;
-	token.id = store_token_next(core->store);
-	if (token.id > TOKEN_ID_MAX)
-		return ERR_INTERNAL;
-	token.epoch = verifier_epoch(core->keys);
-	random_bytes(secret, TOKEN_SECRET_BYTES);
-	token_verifier(core, &token, secret, token.verifier);
 	describe(call, &token);
-	err = store_token_insert(core->store, &token);
-	return err == OK ? write_reply(call, &token, secret) : err;
+	if (integration.is_grants_locked && (call->approved == NULL || call->is_nested))
+		return destroy(call, &integration, &token);
+	if (integration.is_grants_locked)
+		err = use_approval(call);
+	return err == OK ? make(call, &token) : err;
 }

@@ -78,7 +78,9 @@ static void read_row(struct query *query, struct store_approval *out)
 	out->decided_by = query_u32(query);
 	out->note = query_text_or_null(query);
 	out->request_id = query_text_or_null(query);
-	if ((out->state == APPROVAL_PENDING) != (out->decided_ms == 0))
+	out->used_ms = query_int(query);
+	if ((out->state == APPROVAL_PENDING) != (out->decided_ms == 0) ||
+		(out->used_ms != 0 && out->state != APPROVAL_APPROVED))
 		query->is_damaged = true;
 }
 
@@ -128,6 +130,32 @@ enum err store_approval_same(
 	query_put_text(&query, like->method);
 	query_put_text(&query, like->params);
 	return visit_one(&query, fn, arg);
+}
+
+enum err store_approval_usable(struct store *store, const struct store_approval *like, int64_t now_ms,
+	store_approval_fn *fn, void *arg)
+{
+	QUERY_AUTO query = query_start(store, STATEMENT_APPROVAL_USABLE);
+
+	query_put_u64(&query, like->uid);
+	query_put_text(&query, like->method);
+	query_put_text(&query, like->params);
+	query_put_int(&query, now_ms);
+	return visit_one(&query, fn, arg);
+}
+
+enum err store_approval_use(struct store *store, uint64_t id, int64_t now_ms)
+{
+	QUERY_AUTO query = query_start(store, STATEMENT_APPROVAL_USE);
+	uint64_t changed = 0;
+
+	query_put_int(&query, now_ms);
+	query_put_rv(&query);
+	query_put_u64(&query, id);
+
+	enum err err = query_write(&query, &changed);
+
+	return err == OK && changed == 0 ? ERR_NOT_FOUND : err;
 }
 
 enum err store_approval_repeated(

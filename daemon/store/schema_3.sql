@@ -92,6 +92,7 @@ CREATE TABLE approval (
 	decided_by INTEGER NOT NULL CHECK (decided_by BETWEEN 0 AND 4294967295),
 	note TEXT,
 	request_id TEXT, -- NULL: the requester gave none
+	used_ms INTEGER NOT NULL, -- when what was approved was taken by its requester, 0: not, or it was done at once
 	rv INTEGER NOT NULL,
 	mac BLOB
 ) STRICT;

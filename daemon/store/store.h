@@ -599,6 +599,7 @@ struct store_approval {
 	int64_t decided_ms; /* 0: pending; so are the next two */
 	uint32_t decided_by;
 	const char *note; /* of whoever decided; NULL: none */
+	int64_t used_ms; /* 0: what was approved was not taken by its requester, or there is nothing to take */
 };
 
 struct store_approval_filter {
@@ -617,6 +618,10 @@ enum err store_approval_get(
 /* The pending one of the same uid, method and params; ERR_NOT_FOUND. */
 enum err store_approval_same(
 	struct store *store, const struct store_approval *like, store_approval_fn *fn, void *arg);
+/* The oldest of the same uid, method and params that was approved, is not used and has not expired; ERR_NOT_FOUND. */
+enum err store_approval_usable(struct store *store, const struct store_approval *like, int64_t now_ms,
+	store_approval_fn *fn, void *arg);
+enum err store_approval_use(struct store *store, uint64_t id, int64_t now_ms); /* once; ERR_NOT_FOUND */
 /* The newest of the same uid, method and request_id; ERR_NOT_FOUND. */
 enum err store_approval_repeated(
 	struct store *store, const struct store_approval *like, store_approval_fn *fn, void *arg);

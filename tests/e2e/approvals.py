@@ -134,6 +134,32 @@ def locked_grants_destroy_what_is_there(vault):
     equal(vault.fetch("locked"), {KEY: value}, "a value put later")
 
 
+@suite.check
+def a_token_where_grants_are_locked_is_shown_to_whoever_asked(vault):
+    vault.add("tokens", lock_grants=True)
+    vault.put("tokens", KEY, canary())
+    words = ["token", "create", "tokens", "first", "--user", str(ETL), "--description", "jobs"]
+    equal(vault.coffer(*words, uid=SECOND_ADMIN).returncode, 65, "without destroy_values")
+    words.append("--destroy-values")
+    done = vault.coffer(*words, uid=SECOND_ADMIN)
+    equal((done.returncode, done.stdout), (75, b""), f"with it: {done.stderr!r}")
+    number = done.stderr.split(b"coffer request approve ")[1].split()[0].decode()
+    done = vault.coffer("request", "approve", number, uid=THIRD_ADMIN)
+    equal(done.returncode, 0, f"approve: {done.stderr!r}")
+    assert b"coffer_" not in done.stdout + done.stderr, "the approver saw it"
+    assert b"asking for it again" in done.stdout, done.stdout
+    equal(
+        [one["state"] for one in vault.call("secret.show", {"integration": "tokens", "key": KEY})["versions"]],
+        ["revoked"],
+        "states",
+    )
+    done = vault.coffer(*words, uid=SECOND_ADMIN)
+    equal(done.returncode, 0, f"asked again: {done.stderr!r}")
+    assert done.stdout.startswith(b"coffer_1_"), "no token"
+    assert request(vault, int(number))["used_at"] is not None
+    equal(vault.coffer(*words, uid=SECOND_ADMIN).returncode, 65, "a third time")
+
+
 def approve(vault, number):
     return subprocess.Popen(
         [vault.programs["coffer"], "request", "approve", str(number), "--json"], stdin=subprocess.DEVNULL,
