@@ -7,6 +7,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -234,6 +235,21 @@ static inline enum err world_append(
 	memcpy(record.previous, state.audit_head, sizeof(record.previous));
 	record_seal(&record);
 	return store_audit_append(store, &record);
+}
+
+/* Changes the closed file behind the store's back, and opens it again. */
+static inline void world_spoil(struct world *world, const char *sql)
+{
+	char path[128] = "";
+	sqlite3 *db = NULL;
+	char *message = NULL;
+
+	world_close(world);
+	world_path(world, "coffer.db", path);
+	ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
+	ck_assert_msg(sqlite3_exec(db, sql, NULL, NULL, &message) == SQLITE_OK, "%s: %s", sql, message);
+	sqlite3_close(db);
+	world_open(world);
 }
 
 #endif

@@ -1,30 +1,13 @@
 /*
  * What alerts are found by in the store, and who has seen them.
  */
-#include <sqlite3.h>
-
+#include "store_seen.h"
 #include "store_world.h"
 
 static unsigned char id_1[STORE_ID_BYTES] = {1};
 static unsigned char id_2[STORE_ID_BYTES] = {2};
 
 static struct world world;
-
-struct seen {
-	size_t count;
-	char text[2048];
-};
-
-__attribute__((format(printf, 2, 3))) static void see(struct seen *seen, const char *format, ...)
-{
-	size_t len = strlen(seen->text);
-	va_list args;
-
-	seen->count++;
-	va_start(args, format);
-	vsnprintf(seen->text + len, sizeof(seen->text) - len, format, args);
-	va_end(args);
-}
 
 static void start(void)
 {
@@ -33,19 +16,6 @@ static void start(void)
 	ck_ok(world_add_integration(world.store, 1, "crm"));
 	ck_ok(world_add_integration(world.store, 2, "billing"));
 	ck_ok(world_commit(world.store));
-}
-
-static void spoil(const char *sql)
-{
-	char path[128] = "";
-	sqlite3 *db = NULL;
-
-	world_close(&world);
-	world_path(&world, "coffer.db", path);
-	ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
-	ck_assert_int_eq(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
-	sqlite3_close(db);
-	world_open(&world);
 }
 
 /* ---- acks ---- */
@@ -96,7 +66,7 @@ START_TEST(check_finds_a_damaged_ack)
 	const char *reason = "";
 
 	start();
-	spoil("INSERT INTO alert_ack VALUES ('a', 1, 0, 2, 3, 4, 'n' || char(0), 0, NULL)");
+	world_spoil(&world, "INSERT INTO alert_ack VALUES ('a', 1, 0, 2, 3, 4, 'n' || char(0), 0, NULL)");
 	ck_err(store_alert_ack_each(world.store, on_ack, NULL), ERR_STORAGE);
 	ck_err(store_check(world.store, &reason), ERR_STORAGE);
 	ck_assert_str_eq(reason, "the row of an acknowledged alert is damaged");
@@ -204,7 +174,7 @@ START_TEST(secrets_without_a_description_are_told_unless_retired)
 	ck_ok(world_commit(world.store));
 	ck_ok(store_secret_undescribed(world.store, on_undescribed, &seen));
 	ck_assert_str_eq(seen.text, "billing/A@9 crm/A@9 crm/C@0 ");
-	spoil("UPDATE integration SET state = 'retired' WHERE name = 'crm'");
+	world_spoil(&world, "UPDATE integration SET state = 'retired' WHERE name = 'crm'");
 	seen = (struct seen){0};
 	ck_ok(store_secret_undescribed(world.store, on_undescribed, &seen));
 	ck_assert_str_eq(seen.text, "billing/A@9 ");
@@ -239,9 +209,9 @@ START_TEST(use_is_possible_with_a_grant_and_a_current_value)
 	ck_ok(store_grant_insert(world.store, &grant));
 	ck_ok(world_commit(world.store));
 	ck_assert_int_eq(possible(), 30);
-	spoil("UPDATE version SET state = 0");
+	world_spoil(&world, "UPDATE version SET state = 0");
 	ck_assert_int_eq(possible(), 0);
-	spoil("UPDATE version SET state = 1, created_ms = 50");
+	world_spoil(&world, "UPDATE version SET state = 1, created_ms = 50");
 	ck_assert_int_eq(possible(), 50);
 	world_end(&world);
 }

@@ -2,8 +2,6 @@
  * The rows of requests that wait for a second person: numbers that never come again, one decision, equal ones found, and a row
  * that somebody changed is never believed.
  */
-#include <sqlite3.h>
-
 #include "store_world.h"
 
 static struct world world;
@@ -220,20 +218,6 @@ START_TEST(requests_are_listed_newest_first_and_filtered)
 }
 END_TEST
 
-static void spoil(const char *sql)
-{
-	char path[128] = "";
-	sqlite3 *db = NULL;
-	char *message = NULL;
-
-	world_close(&world);
-	world_path(&world, "coffer.db", path);
-	ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
-	ck_assert_msg(sqlite3_exec(db, sql, NULL, NULL, &message) == SQLITE_OK, "%s: %s", sql, message);
-	sqlite3_close(db);
-	world_open(&world);
-}
-
 /* P7 */
 static enum err use(uint64_t id)
 {
@@ -292,7 +276,7 @@ START_TEST(a_damaged_request_is_found_and_never_shown)
 		add(1, 7, "{}");
 		ck_ok(store_check(world.store, &world.reason));
 		snprintf(sql, sizeof(sql), "UPDATE approval SET %s", damage[i]);
-		spoil(sql);
+		world_spoil(&world, sql);
 		ck_assert_int_ne((int)store_approval_get(world.store, 1, on_approval, &seen), (int)OK);
 		ck_assert_uint_eq(seen.count, 0);
 		ck_err(store_check(world.store, &world.reason), ERR_STORAGE);

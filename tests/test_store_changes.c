@@ -2,8 +2,6 @@
  * The rows of history: each integration counts its own, what was taken back never was, and a row that somebody changed is
  * never shown.
  */
-#include <sqlite3.h>
-
 #include "store_world.h"
 
 static unsigned char id_1[STORE_ID_BYTES] = {1};
@@ -137,20 +135,6 @@ START_TEST(each_integration_counts_its_own_changes_newest_first)
 }
 END_TEST
 
-static void spoil(const char *sql)
-{
-	char path[128] = "";
-	sqlite3 *db = NULL;
-	char *message = NULL;
-
-	world_close(&world);
-	world_path(&world, "coffer.db", path);
-	ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
-	ck_assert_msg(sqlite3_exec(db, sql, NULL, NULL, &message) == SQLITE_OK, "%s: %s", sql, message);
-	sqlite3_close(db);
-	world_open(&world);
-}
-
 /* P7 */
 START_TEST(a_damaged_change_is_found_and_never_shown)
 {
@@ -165,7 +149,7 @@ START_TEST(a_damaged_change_is_found_and_never_shown)
 		add(&change);
 		ck_ok(store_check(world.store, &world.reason));
 		snprintf(sql, sizeof(sql), "UPDATE change SET %s = 'a' || char(0) || 'b'", columns[i]);
-		spoil(sql);
+		world_spoil(&world, sql);
 		ck_err(store_change_of(world.store, id_1, 10, on_change, &seen), ERR_STORAGE);
 		ck_err(store_change_each(world.store, on_change, &seen), ERR_STORAGE);
 		ck_assert_uint_eq(seen.count, 0);

@@ -2,31 +2,13 @@
  * The rows behind rotation: which versions may be used and which somebody must act upon, verdicts of tests, runs and who may
  * still hold what they were given.
  */
-#include <sqlite3.h>
-
+#include "store_seen.h"
 #include "store_world.h"
 
 static unsigned char id_1[STORE_ID_BYTES] = {1};
 static unsigned char id_2[STORE_ID_BYTES] = {2};
 
 static struct world world;
-
-/* What a visitor is shown, as one text. */
-struct seen {
-	size_t count;
-	char text[2048];
-};
-
-__attribute__((format(printf, 2, 3))) static void see(struct seen *seen, const char *format, ...)
-{
-	size_t len = strlen(seen->text);
-	va_list args;
-
-	seen->count++;
-	va_start(args, format);
-	vsnprintf(seen->text + len, sizeof(seen->text) - len, format, args);
-	va_end(args);
-}
 
 /* "crm" and "billing"; TOKEN of billing with one version in each state, KEY of both with a current one. */
 static void start(void)
@@ -50,20 +32,6 @@ static void start(void)
 static void reopen(void)
 {
 	world_close(&world);
-	world_open(&world);
-}
-
-static void spoil(const char *sql)
-{
-	char path[128] = "";
-	sqlite3 *db = NULL;
-	char *message = NULL;
-
-	world_close(&world);
-	world_path(&world, "coffer.db", path);
-	ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
-	ck_assert_msg(sqlite3_exec(db, sql, NULL, NULL, &message) == SQLITE_OK, "%s: %s", sql, message);
-	sqlite3_close(db);
 	world_open(&world);
 }
 
@@ -207,7 +175,7 @@ START_TEST(a_damaged_run_is_never_shown)
 		add_run(3, RUN_HELD);
 		ck_ok(world_commit(world.store));
 		ck_ok(store_check(world.store, &world.reason));
-		spoil(spoils[i]);
+		world_spoil(&world, spoils[i]);
 		ck_err(store_run_held(world.store, on_run, &seen), ERR_STORAGE);
 		ck_assert_str_eq(seen.text, "1:0 ");
 		ck_err(store_run_of(world.store, id_2, INT64_MAX, 9, on_run, &seen), ERR_STORAGE);
@@ -228,7 +196,7 @@ START_TEST(check_finds_a_run_that_was_planted)
 	ck_ok(store_begin(world.store));
 	add_run(1, RUN_ENDED);
 	ck_ok(world_commit(world.store));
-	spoil("UPDATE run SET no = 2");
+	world_spoil(&world, "UPDATE run SET no = 2");
 	check_finds("a run's row");
 	world_end(&world);
 }
@@ -498,7 +466,7 @@ START_TEST(check_finds_a_damaged_unit)
 		ck_ok(world_commit(world.store));
 		ck_ok(store_check(world.store, &world.reason));
 		snprintf(sql, sizeof(sql), "UPDATE unit_holder SET %s = 'a' || char(0)", columns[i]);
-		spoil(sql);
+		world_spoil(&world, sql);
 		ck_err(store_unit_holder_each(world.store, on_unit, &seen), ERR_STORAGE);
 		ck_assert_uint_eq(seen.count, 0);
 		check_finds("holders");
@@ -640,7 +608,7 @@ START_TEST(check_finds_a_damaged_verdict)
 	ck_ok(store_test_insert(world.store, &test));
 	ck_ok(world_commit(world.store));
 	ck_ok(store_check(world.store, &world.reason));
-	spoil("UPDATE test SET run = run || char(0) || 'x'");
+	world_spoil(&world, "UPDATE test SET run = run || char(0) || 'x'");
 	ck_err(store_test_of(world.store, id_2, "TOKEN", 4, 1, on_test, &seen), ERR_STORAGE);
 	ck_err(store_test_each(world.store, on_test, &seen), ERR_STORAGE);
 	ck_assert_uint_eq(seen.count, 0);
@@ -757,7 +725,7 @@ START_TEST(a_damaged_name_is_never_shown)
 	struct seen seen = {0};
 
 	start();
-	spoil("UPDATE integration SET name = 'b' || char(0) WHERE name = 'billing'");
+	world_spoil(&world, "UPDATE integration SET name = 'b' || char(0) WHERE name = 'billing'");
 	ck_err(store_version_notable(world.store, on_notable, &seen), ERR_STORAGE);
 	ck_assert_uint_eq(seen.count, 0);
 	world_end(&world);

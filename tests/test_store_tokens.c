@@ -1,6 +1,4 @@
 /* Rows of access tokens: numbers are never given twice, a revoked one keeps no verifier, damage is never believed. */
-#include <sqlite3.h>
-
 #include "store_world.h"
 
 static unsigned char id_1[STORE_ID_BYTES] = {1};
@@ -61,20 +59,6 @@ static void start(void)
 	ck_ok(insert(2, id_1, "b"));
 	ck_ok(insert(3, id_2, "a"));
 	ck_ok(world_commit(world.store));
-}
-
-static void spoil(const char *sql)
-{
-	char path[128] = "";
-	sqlite3 *db = NULL;
-	char *message = NULL;
-
-	world_close(&world);
-	world_path(&world, "coffer.db", path);
-	ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
-	ck_assert_msg(sqlite3_exec(db, sql, NULL, NULL, &message) == SQLITE_OK, "%s: %s", sql, message);
-	sqlite3_close(db);
-	world_open(&world);
 }
 
 START_TEST(what_cannot_be_a_token_is_refused)
@@ -167,7 +151,7 @@ START_TEST(a_damaged_token_is_never_shown)
 		const char *reason = "";
 
 		start();
-		spoil(spoils[i]);
+		world_spoil(&world, spoils[i]);
 		ck_err(store_token_get(world.store, 2, on_token, &seen), ERR_STORAGE);
 		ck_assert_uint_eq(seen.count, 0);
 		ck_assert_int_ne(store_token_of(world.store, id_1, on_token, &seen), OK);
@@ -184,7 +168,7 @@ START_TEST(check_finds_a_token_that_was_planted)
 
 	start();
 	ck_ok(store_check(world.store, &reason));
-	spoil("UPDATE token SET id = 9 WHERE id = 3");
+	world_spoil(&world, "UPDATE token SET id = 9 WHERE id = 3");
 	ck_err(store_check(world.store, &reason), ERR_STORAGE);
 	ck_assert_str_eq(reason, "a token's row is damaged");
 	world_end(&world);

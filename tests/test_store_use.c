@@ -3,6 +3,7 @@
  */
 #include <sqlite3.h>
 
+#include "store_seen.h"
 #include "store_world.h"
 
 enum { DAY = STORE_DAY_MS };
@@ -12,22 +13,6 @@ static unsigned char id_2[STORE_ID_BYTES] = {2};
 
 static struct world world;
 
-struct seen {
-	size_t count;
-	char text[4096];
-};
-
-__attribute__((format(printf, 2, 3))) static void see(struct seen *seen, const char *format, ...)
-{
-	size_t len = strlen(seen->text);
-	va_list args;
-
-	seen->count++;
-	va_start(args, format);
-	vsnprintf(seen->text + len, sizeof(seen->text) - len, format, args);
-	va_end(args);
-}
-
 static void start(void)
 {
 	world_start(&world);
@@ -35,19 +20,6 @@ static void start(void)
 	ck_ok(world_add_integration(world.store, 1, "crm"));
 	ck_ok(world_add_integration(world.store, 2, "billing"));
 	ck_ok(world_commit(world.store));
-}
-
-static void spoil(const char *sql)
-{
-	char path[128] = "";
-	sqlite3 *db = NULL;
-
-	world_close(&world);
-	world_path(&world, "coffer.db", path);
-	ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
-	ck_assert_int_eq(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
-	sqlite3_close(db);
-	world_open(&world);
 }
 
 static void add_run(unsigned number, uint32_t uid, int64_t time_ms, enum run_state state, bool is_staged)
@@ -159,8 +131,9 @@ START_TEST(a_damaged_day_is_never_shown)
 	struct seen seen = {0};
 
 	start();
-	spoil("INSERT INTO refused_day VALUES (x'01000000000000000000000000000000', 1, 'a' || char(0), 1, 1, "
-	      "1)");
+	world_spoil(&world, "INSERT INTO refused_day VALUES (x'01000000000000000000000000000000', 1, 'a' || "
+			    "char(0), 1, 1, "
+			    "1)");
 	ck_err(store_refused_recent(world.store, 0, 0, NULL, NULL), ERR_STORAGE);
 	ck_assert_uint_eq(seen.count, 0);
 	world_end(&world);
@@ -314,7 +287,7 @@ START_TEST(old_runs_go_in_portions_up_to_one_that_may_be_held)
 	ck_assert_uint_eq(runs(), 7);
 	expire(1000, 100);
 	ck_assert_uint_eq(runs(), 4); /* 7 is held */
-	spoil("UPDATE run SET state = 4 WHERE no = 7");
+	world_spoil(&world, "UPDATE run SET state = 4 WHERE no = 7");
 	ck_assert_uint_eq(runs(), 4);
 	expire(1000, 100);
 	ck_assert_uint_eq(runs(), 1); /* 10 is not folded */
