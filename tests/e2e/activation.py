@@ -249,9 +249,9 @@ def sighup_says_which_settings_need_a_restart_until_they_are_as_before(vault):
         return vault.log_text().count("[vault] backup_dir, allow_swap: changed")
 
     def reload_and_wait():
-        seen = vault.log_text().count("reloaded roles and limits")
+        seen = vault.log_text().count("reloaded roles, rules and limits")
         vault.process.send_signal(signal.SIGHUP)
-        wait_until(lambda: vault.log_text().count("reloaded roles and limits") > seen, "the reload")
+        wait_until(lambda: vault.log_text().count("reloaded roles, rules and limits") > seen, "the reload")
 
     vault.write_config(vault={"backup_dir": vault.at("other"), "allow_swap": "yes"})
     for expected in (1, 2):  # what runs is what was started, also after the first reload
@@ -297,7 +297,7 @@ def sighup_under_load_is_always_recorded(vault):
 
     def answers():
         text = vault.log_text()
-        return text.count("reloaded roles and limits") + text.count("not reloaded")
+        return text.count("reloaded roles, rules and limits") + text.count("not reloaded")
 
     before, refused = len(vault.audit(kind="daemon.reload")), vault.log_text().count("not reloaded")
     with busy(vault):
