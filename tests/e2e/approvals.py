@@ -160,6 +160,54 @@ def a_token_where_grants_are_locked_is_shown_to_whoever_asked(vault):
     equal(vault.coffer(*words, uid=SECOND_ADMIN).returncode, 65, "a third time")
 
 
+def number_in(done):
+    """Of a request that was filed: what the command line said, and how it ended."""
+    equal(done.returncode, 75, f"{done.args}: {done.stdout!r} {done.stderr!r}")
+    assert b"coffer request approve " in done.stderr, done.stderr
+    return done.stderr.split(b"coffer request approve ")[1].split()[0].decode()
+
+
+def make_rotated(vault, name):
+    """An integration with a value, and with a tester's grant for who rotates it."""
+    vault.add(name)
+    words = ["grant", "add", name, f"user={SECOND_ADMIN}", "--staged-only"]
+    vault.must_coffer("request", "approve", number_in(vault.coffer(*words, uid=SECOND_ADMIN)), uid=THIRD_ADMIN)
+    vault.put(name, KEY, canary())
+
+
+def states(vault, name):
+    return [one["state"] for one in vault.call("secret.show", {"integration": name, "key": KEY})["versions"]]
+
+
+@suite.check
+def a_rotation_stops_for_a_second_person_and_goes_on(vault):
+    make_rotated(vault, "rotated")
+    words = ["rotate", "rotated", KEY, "--test", "true", "--timeout", "30s"]
+    done = vault.coffer(*words, uid=SECOND_ADMIN, stdin=canary().encode(), timeout=60)
+    number = number_in(done)
+    equal(states(vault, "rotated"), ["current", "draining"], "the new value is current at once")
+    assert b"coffer rotate rotated API_TOKEN --resume" in done.stderr, done.stderr
+    # Before the approval it stops at the same place, with the same number.
+    resumed = vault.coffer(*words, "--resume", uid=SECOND_ADMIN, timeout=60)
+    equal(number_in(resumed), number, "the number of the same request again")
+    vault.must_coffer("request", "approve", number, uid=THIRD_ADMIN)
+    equal(states(vault, "rotated"), ["current", "revoked"], "the approval revokes it")
+    resumed = vault.coffer(*words, "--resume", uid=SECOND_ADMIN, timeout=60)
+    equal(resumed.returncode, 0, f"--resume after the approval: {resumed.stderr!r}")
+    equal(states(vault, "rotated"), ["current", "revoked"], "nothing is left to do")
+
+
+@suite.check
+def a_revoke_when_drained_waits_and_then_asks_a_second_person(vault):
+    make_rotated(vault, "drained")
+    vault.put("drained", KEY, canary())
+    words = ["secret", "revoke", "drained", KEY, "1", "--when-drained", "--timeout", "30s"]
+    number = number_in(vault.coffer(*words, uid=SECOND_ADMIN, timeout=60))
+    equal(states(vault, "drained"), ["current", "draining"], "not done alone")
+    vault.must_coffer("request", "approve", number, uid=THIRD_ADMIN)
+    equal(states(vault, "drained"), ["current", "revoked"], "done")
+
+
 def approve(vault, number):
     return subprocess.Popen(
         [vault.programs["coffer"], "request", "approve", str(number), "--json"], stdin=subprocess.DEVNULL,
