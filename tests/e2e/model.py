@@ -30,7 +30,7 @@ from expected import (
     value_bytes,
 )
 
-from model_governance import ACTIVE, RETIRED, SUSPENDED, Governance
+from model_governance import ACTIVE, RETIRED, SUSPENDED, Governance, said
 
 
 def command_digest(*arguments):
@@ -141,7 +141,7 @@ METHODS = {
         "admin",
         "change",
         "integration token_name description user",
-        "unit expires_at request_id",
+        "unit expires_at destroy_values request_id",
     ),
     "token.revoke": ("admin", "change", "integration id", "request_id"),
     "token.list": ("viewer", "read", "", "integration"),
@@ -1473,11 +1473,6 @@ class Model(Governance):
         integration = self.integrations.get(answer.get("integration"))
         records = Records(integration.records if integration else [])
         answer.result = {"records": records, "head": {"seq": AtLeast(1), "hash": HASH}}
-
-
-def said(fields):
-    """The fields that say something: an empty list is none."""
-    return {name: value for name, value in fields.items() if value not in ("", [], {})}
 
 
 def value_refusals(answer):

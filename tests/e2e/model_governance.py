@@ -53,6 +53,11 @@ class Approval:
     note: str = None
 
 
+def said(fields):
+    """The fields that say something: an empty list is none."""
+    return {name: value for name, value in fields.items() if value not in ("", [], {})}
+
+
 class Known(Matcher):
     """Rows of integrations that the model knows; those of workspaces that were cleared away do not count."""
 
@@ -323,7 +328,7 @@ class Governance:
             parts = sorted(integration.grants)
         else:
             parts = []
-        return json.dumps([integration.state, integration.fields, parts], sort_keys=True)
+        return json.dumps([integration.state, said(integration.fields), parts], sort_keys=True)
 
     def demand_second(self, answer):
         """Instead of the result: filed, with a number."""

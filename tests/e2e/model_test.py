@@ -909,6 +909,15 @@ REACHED = {
     "secret.get": "unknown_method denied",
     "event": "current revoked ended",
 }
+RARE = {
+    "integration.transfer",
+    "integration.review",
+    "integration.resume",
+    "integration.retire",
+    "token.revoke",
+    "session.authenticate",
+    "request.reject",
+}
 seen = {}  # (method, word) → how often, of the random operations
 
 
@@ -1119,7 +1128,9 @@ def every_outcome_that_matters_was_reached(vault):
         return
     wanted = {(method, word) for method, words in REACHED.items() for word in words.split()}
     if is_quick():  # too few steps for the rare ones
-        wanted = {(method, word) for method, word in wanted if word in ("ok", "current")}
+        wanted = {
+            (method, word) for method, word in wanted if word in ("ok", "current") and method not in RARE
+        }
     missing = sorted(wanted - set(seen))
     assert not missing, f"never reached: {missing}"
 
