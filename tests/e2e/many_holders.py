@@ -103,6 +103,7 @@ def rows_of_holders(vault):
 @suite.check
 def ten_thousand_holders_leave_neither_memory_nor_descriptors_behind(vault):
     fill_cache(vault)
+    must_be_empty(vault)  # the list of alerts behind status is large, and malloc keeps its memory from the second time on
     descriptors = descriptors_at_rest(vault)
     make_and_end(vault, FIRST)
     must_be_empty(vault)
