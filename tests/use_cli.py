@@ -101,7 +101,7 @@ class UseTest(CommandTest):
 
     def test_bars_grow_with_the_days(self):
         bars = self.shown(usage([0, 1, 4, 8, 64]), LC_ALL="C.UTF-8").splitlines()
-        self.assertEqual(bars[0], "finance/sync: fetched 77 times, refused 2 times")
+        self.assertEqual(bars[0], "finance/sync: fetches 77, refused 2")
         self.assertEqual(bars[1], "▁▂▂▂█")
         self.assertEqual(bars[2], "2026-10-01 to 2026-10-05")
         self.assertEqual(bars[3], "average 15.4 a day, most 64 on 2026-10-05")

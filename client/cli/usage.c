@@ -165,7 +165,7 @@ static enum err print_last(const struct reply *reply, const struct json_token *u
 enum err usage_print(const struct reply *reply)
 {
 	const struct json_token *users = reply_array(reply, NULL, "by");
-	enum err err = table_say(reply, "{integration}: fetched {total} times, refused {refused} times");
+	enum err err = table_say(reply, "{integration}: fetches {total}, refused {refused}");
 
 	print_days(reply, reply_array(reply, NULL, "days"));
 	if (err == OK)
