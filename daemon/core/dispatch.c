@@ -161,8 +161,7 @@ static enum err record_refusal(struct call *call, enum err refused)
 	return err;
 }
 
-/* Runs the request inside its savepoint: wholly done and recorded, or nothing of it happened. */
-static enum err perform(struct call *call)
+enum err dispatch_perform(struct call *call, handler_fn *work)
 {
 	struct core *core = call->core;
 	struct call_mark mark = call_mark(core);
@@ -170,12 +169,12 @@ static enum err perform(struct call *call)
 	enum err err = core->store != NULL ? turn_begin(core) : OK;
 
 	if (core->store == NULL || (err != OK && !needs_store))
-		return run_handler(call);
+		return work(call);
 	if (err == OK)
 		err = store_savepoint(core->store);
 	if (err != OK)
 		return err;
-	err = run_handler(call);
+	err = work(call);
 	if (err == OK && !call->is_rehearsal)
 		err = dispatch_record(call);
 	if (err == OK && !call->is_rehearsal)
@@ -190,7 +189,7 @@ static enum err perform(struct call *call)
 	return err;
 }
 
-static void prepare_call(struct call *call, struct core *core, struct exchange *exchange)
+void dispatch_begin(struct call *call, struct core *core, struct exchange *exchange)
 {
 	call->core = core;
 	call->exchange = exchange;
@@ -208,6 +207,7 @@ static void prepare_call(struct call *call, struct core *core, struct exchange *
 	exchange->saw_store = false;
 	exchange->needs_checkpoint = false;
 	exchange->has_authenticated = false;
+	exchange->delivery = NULL;
 	exchange->id_len = (size_t)snprintf(exchange->id, sizeof(exchange->id), "null");
 }
 
@@ -215,6 +215,11 @@ static void prepare_call(struct call *call, struct core *core, struct exchange *
 static void describe_place(struct call *call, enum err told)
 {
 	const struct principal *who = call->who;
+
+	if (call->exchange->delivery != NULL) {
+		call_subject_text(call, "credential", call->exchange->delivery->name);
+		return;
+	}
 
 	if (told == ERR_DENIED && call->info != NULL && call->info->right == RIGHT_GRANTED &&
 		who->unit[0] == '\0' && who->unit_reason != NULL)
@@ -254,7 +259,7 @@ static void refuse(struct call *call, enum err err)
 	reply_write_error(call->exchange, &refusal);
 }
 
-static void finish_call(struct call *call, enum err err)
+void dispatch_finish(struct call *call, enum err err)
 {
 	struct core *core = call->core;
 
@@ -285,7 +290,7 @@ void turn_handle(struct turn *turn, struct exchange *exchange, char *line, size_
 	struct core *core = turn_core(turn);
 	struct call call = {0};
 
-	prepare_call(&call, core, exchange);
+	dispatch_begin(&call, core, exchange);
 
 	enum err err = request_parse(line, len, &core->request);
 
@@ -297,8 +302,8 @@ void turn_handle(struct turn *turn, struct exchange *exchange, char *line, size_
 		exchange->saw_store = call.info->state == STATE_OPEN;
 	}
 	if (err == OK)
-		err = perform(&call);
-	finish_call(&call, err);
+		err = dispatch_perform(&call, run_handler);
+	dispatch_finish(&call, err);
 
 	/* P1: nothing of the request outlives it but the reply's locked block. */
 	bool must_scrub = err != OK || carried_a_value(&call);
@@ -319,7 +324,7 @@ void turn_refuse(struct turn *turn, struct exchange *exchange, enum err err, con
 	struct core *core = turn_core(turn);
 	struct call call = {0};
 
-	prepare_call(&call, core, exchange);
-	finish_call(&call, call_refuse(&call, err, detail != NULL ? detail : err_text(err), detail));
+	dispatch_begin(&call, core, exchange);
+	dispatch_finish(&call, call_refuse(&call, err, detail != NULL ? detail : err_text(err), detail));
 	scrub_registers_and_stack(); /* P1: the line may have carried a value */
 }

@@ -29,6 +29,15 @@ struct storm {
 	int64_t last_ms;
 };
 
+enum { TOLD_MAX = 64 };
+
+/* A refused credential that the journal was told of. */
+struct told {
+	uint64_t hash; /* of unit, name and reason */
+	int64_t last_ms; /* 0: never */
+	unsigned unsaid; /* times since then */
+};
+
 struct people;
 
 struct core {
@@ -56,6 +65,7 @@ struct core {
 	uint64_t undelivered;
 	int64_t undelivered_ms; /* the last one */
 	struct storm storms[STORMS_MAX];
+	struct told told[TOLD_MAX];
 	struct people *people;
 	const char *state_dir; /* NULL: not known */
 	core_connections_fn *connections;
@@ -152,6 +162,16 @@ void call_take_back(struct core *core, const struct call_mark *mark);
 enum err dispatch_check(struct call *call, enum err parsed);
 enum err dispatch_handle(struct call *call);
 enum err dispatch_record(struct call *call); /* of something done, in the transaction of its effect (P4) */
+
+/* One request, from its caller to its reply, which waits for the turn's end; work inside a savepoint: wholly done and recorded, or nothing of it happened. */
+void dispatch_begin(struct call *call, struct core *core, struct exchange *exchange);
+enum err dispatch_perform(struct call *call, handler_fn *work);
+void dispatch_finish(struct call *call, enum err err);
+
+/* ---- deliveries.c ---- */
+
+/* The line for the journal: which unit does not start, and why; not again and again for one that is restarted all the time. */
+void deliveries_log_refusal(struct core *core, const struct exchange *exchange, const char *reason);
 
 /* core.c: takes the answer of a commit that is waited for; arg is an enum err. */
 void core_on_own_commit(void *arg, enum err err);

@@ -46,6 +46,8 @@ void reply_write_error(struct exchange *exchange, const struct refusal *refusal)
 	struct json_writer w = json_writer(&buf);
 	char message[400] = "";
 
+	if (exchange->delivery != NULL)
+		return; /* there is no line to answer */
 	snprintf(message, sizeof(message), "%s%s%s", err_text(err), detail != NULL ? ": " : "",
 		detail != NULL ? detail : "");
 	begin_reply(&w, exchange);

@@ -42,6 +42,14 @@ struct subscriber {
 struct exchange;
 typedef void exchange_deliver_fn(struct exchange *exchange);
 
+/* What the service manager asks for on the credentials socket: credential `name` of `unit`. */
+struct delivery {
+	const char *unit; /* as the kernel and the peer's name agree; valid text, like name */
+	const char *name;
+	const char *
+		id; /* 32 lower-case hex digits, random: the connection's name in the fd store; at most once a value leaves under it */
+};
+
 /*
  * One request of one connection, embedded in the connection.  The connection must stay until deliver was
  * called.  in: principal, deliver, conn_* · out: reply.
@@ -58,6 +66,8 @@ struct exchange {
 	struct reply reply;
 	/* core's own */
 	struct exchange *next;
+	const struct delivery
+		*delivery; /* not NULL: there was no line, and the reply is a bare value or nothing */
 	char id[REQUEST_ID_BYTES_MAX];
 	size_t id_len;
 	enum err err;
@@ -69,6 +79,13 @@ struct exchange {
 
 /* Does the work inside the turn's transaction and prepares exchange->reply.  line is in locked memory; it is wiped. */
 void turn_handle(struct turn *turn, struct exchange *exchange, char *line, size_t len);
+
+/*
+ * As turn_handle, for the credentials socket: exchange->principal is its peer.  *delivery must stay until deliver was called.
+ * Then reply.len 0: refused, exchange->err says why, it is recorded and in the log; else reply.bytes are the value as it is,
+ * no newline added, is_secret.
+ */
+void turn_deliver(struct turn *turn, struct exchange *exchange, const struct delivery *delivery);
 
 /* A line that cannot even be handed over (too long, cut off): recorded, and a reply prepared, like any refusal. */
 void turn_refuse(struct turn *turn, struct exchange *exchange, enum err err, const char *detail);
