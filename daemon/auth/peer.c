@@ -229,6 +229,23 @@ enum err peer_prove(struct principal *principal, pid_t pid, uid_t uid, gid_t gid
 	return OK;
 }
 
+/*
+ * P9, before Linux 6.5: the peer may have ended and its pid be somebody else's before the pidfd was opened.  Who could
+ * arrange that is root in some unit, and moves into any other at will; against that no check of ours helps.
+ */
+const char *peer_find_unit(const struct principal *principal, char unit[UNIT_BYTES_MAX + 1])
+{
+	const char *reason = principal->unit_reason;
+
+	if (principal->pidfd < 0)
+		return REASON_PIDFD;
+	if (principal->is_pid_proven)
+		memcpy(unit, principal->unit, sizeof(principal->unit));
+	else
+		reason = principal->uid == 0 ? read_unit(principal->pid, unit) : REASON_UNPROVEN;
+	return has_ended(principal->pidfd) ? REASON_DEAD : reason;
+}
+
 bool peer_is_alive(const struct principal *principal)
 {
 	if (!principal->is_pid_proven || principal->pidfd < 0)

@@ -47,6 +47,13 @@ bool peer_needs_proof(const struct principal *principal);
  */
 enum err peer_prove(struct principal *principal, pid_t pid, uid_t uid, gid_t gid);
 
+/*
+ * The unit of a peer that answers no challenge: the service manager's.  Where the kernel lacks SO_PEERPIDFD its pid
+ * stays a number that was looked up while a process lived that had it, so this is for uid 0 alone, which could be in
+ * any unit that it likes.  Returns NULL and sets unit, or says why there is none (a constant).
+ */
+const char *peer_find_unit(const struct principal *principal, char unit[UNIT_BYTES_MAX + 1]);
+
 /* False as soon as the process that connected has ended; true when there is no proven pidfd to ask. */
 bool peer_is_alive(const struct principal *principal);
 
