@@ -13,6 +13,7 @@
 
 #include "clock.h"
 #include "core.h"
+#include "handover.h"
 #include "harden.h"
 #include "host.h"
 #include "log.h"
@@ -164,8 +165,12 @@ static size_t count_connections(void *arg)
 
 static enum err take_socket(struct daemon *daemon, int *fd_out, const char **reason_out)
 {
-	enum err err = service_take_socket(fd_out, reason_out);
+	struct handover handover = {0};
+	enum err err = handover_take(&handover, reason_out);
 
+	*fd_out = handover.socket;
+	handover.socket = -1;
+	handover_clear(&handover);
 	if (err != OK || *fd_out >= 0)
 		return err;
 	err = server_listen(daemon->config->socket, fd_out, reason_out);
@@ -403,7 +408,7 @@ static int start_process(const struct words *words, struct daemon *daemon)
 	const char *reason = NULL;
 	enum err err = OK;
 
-	if (harden_process(service_listen_count()) != OK || crypto_start() != OK)
+	if (harden_process(handover_count()) != OK || crypto_start() != OK)
 		return complain(ERR_INTERNAL, "the process cannot be hardened");
 	if (words->command != NULL && strcmp(words->command, "recovery-key") == 0)
 		return setup_recovery_key();

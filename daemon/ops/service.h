@@ -1,26 +1,20 @@
 /*
- * The service manager's side of the process: sockets handed over (sd_listen_fds(3)), readiness
- * (sd_notify(3)), signals as a descriptor.  Our own forty lines; no libsystemd.
+ * The service manager's side of the process: readiness (sd_notify(3)), watchdog, signals as a descriptor.  What it
+ * hands over is in handover.h, what it keeps for us in fd_store.h.  Our own forty lines; no libsystemd.
  */
 #ifndef COFFER_OPS_SERVICE_H
 #define COFFER_OPS_SERVICE_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "err.h"
 
-/* How many descriptors were handed over (from 3 on); 0 when LISTEN_PID is not us. */
-int service_listen_count(void);
-
-/* The handed-over descriptor with this LISTEN_FDNAMES name, close-on-exec set; -1 when there is none. */
-int service_listen_fd(const char *name);
-
 /*
- * The handed-over socket to serve: the one named cofferd.socket or coffer, else the only one; the others are
- * closed, with a warning.  OK with -1: nothing was handed over.  ERR_CONFIG: something was, but which one to
- * serve cannot be told.
+ * A socket connected to the manager's, non-blocking; -1 without NOTIFY_SOCKET.  Connected, because only then poll waits for
+ * room in the manager's queue.
  */
-enum err service_take_socket(int *fd_out, const char **reason_out);
+int service_connect(void);
 
 /* Sends e.g. "READY=1\nSTATUS=…"; silent without NOTIFY_SOCKET.  Never blocks for long. */
 void service_notify(const char *state);
@@ -30,5 +24,11 @@ long service_watchdog_ms(void);
 
 /* Blocks TERM, INT, HUP and returns a signalfd for them; -1 on failure. */
 int service_signal_fd(void);
+
+/* Of a variable: a canonical decimal number from 1 to most; 0 for anything else. */
+uint64_t service_number(const char *text, uint64_t most);
+
+/* Variables are inherited: those for another process must not be taken for ours. */
+bool service_is_ours(const char *variable);
 
 #endif
