@@ -312,7 +312,8 @@ static void print_help(void)
 	       "                             (up to 8 times); nothing secret is printed\n"
 	       "  --config FILE   default: /etc/coffer/cofferd.conf\n"
 	       "  --user          the configuration in XDG_CONFIG_HOME\n"
-	       "  --help, --version\n");
+	       "  --help, --version\n\n"
+	       "Manual: cofferd(8), cofferd.conf(5), coffer(7)\n");
 }
 
 static int usage_error(const char *what)

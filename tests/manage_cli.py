@@ -207,7 +207,7 @@ class ManageTest(CommandTest):
     def test_the_example_of_each_help_is_accepted(self):
         """An example that is bad usage would teach it."""
         for words in COMMANDS:
-            example = manage(None, *words.split(), "--help").stdout.split("example:\n")[1]
+            example = manage(None, *words.split(), "--help").stdout.split("example:\n")[1].split("\n\n")[0]
             example = example.replace("\\\n", " ").split("|")[-1]
             args = shlex.split(example)
             self.assertEqual(args[0], "coffer")

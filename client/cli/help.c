@@ -94,9 +94,10 @@ void help_overview(FILE *stream, const char *noun)
 	}
 	if (noun == NULL)
 		print_row(stream, run_words, run_text);
-	fprintf(stream, "\ncoffer %s --help explains one of them%s.\n",
+	fprintf(stream, "\ncoffer %s --help explains one of them%s.  Manual: coffer%s%s(1)%s\n",
 		noun == NULL ? "COMMAND" : "NOUN VERB",
-		noun == NULL ? "; coffer --version tells the version" : "");
+		noun == NULL ? "; coffer --version tells the version" : "", noun == NULL ? "" : "-",
+		noun == NULL ? "" : noun, noun == NULL ? ", introduction: coffer(7)" : "");
 }
 
 void help_command(FILE *stream, const struct command *command)
@@ -113,4 +114,6 @@ void help_command(FILE *stream, const struct command *command)
 	}
 	print_options(stream, command);
 	fprintf(stream, "\nexample:\n  %s\n", command->example);
+	/* There is a page, or a link to one, by the first word of each command. */
+	fprintf(stream, "\nmanual: coffer-%.*s(1)\n", (int)strcspn(command->words, " "), command->words);
 }

@@ -57,7 +57,9 @@ static const char help[] =
 	"  124  a test took longer than its time limit\n"
 	"  125  denied or refused, or bad usage\n"
 	"  126  CMD was found but cannot be executed\n"
-	"  127  CMD was not found\n";
+	"  127  CMD was not found\n"
+	"\n"
+	"Manual: coffer-run(1)\n";
 
 static int run(const struct run_options *options)
 {

@@ -227,27 +227,9 @@ static const struct option {
 	bool takes_value;
 	const char *(*set)(struct run_options *options, char *value);
 } table[] = {
-	{"--only", true, set_only},
-	{"--optional", true, set_optional},
-	{"--keep", true, set_keep},
-	{"--map", true, set_map},
-	{"--file", true, set_file},
-	{"--staged", false, set_staged},
-	{"--record", false, set_record},
-	{"--on-change", true, set_on_change},
-	{"--stop-timeout", true, set_stop_timeout},
-	{"--splay", true, set_splay},
-	{"--mask", false, set_mask},
-	{"--verdict", true, set_verdict},
-	{"--time-limit", true, set_time_limit},
-	{"--wait", true, set_wait},
-	{"--socket", true, set_socket},
-	{"--token-file", true, set_token_file},
-	{"--token-fd", true, set_token_fd},
-	{"--user", false, set_user},
-	{"--clean-env", false, set_clean_env},
-	{"--json", false, set_json},
-	{"--help", false, set_help},
+#define RUN_OPTION(typed, metavar, setter, text) {"--" typed, (metavar) != NULL, set_##setter},
+#include "run_options.def"
+#undef RUN_OPTION
 	{"-h", false, set_help},
 };
 
