@@ -277,7 +277,7 @@ static void make_core(struct core_world *world, struct store *store, struct keys
 		.state_dir = world->dir,
 		.store = store,
 		.keys = keys,
-		.sealed_reason = store == NULL ? "the root key is missing" : NULL,
+		.seal = {"run cofferd recover as root", "the root key is missing"},
 		.may_swap = true,
 		.archive_dir = core_archive_dir,
 		.host = "test host"};
@@ -313,6 +313,28 @@ void core_world_reopen(struct core_world *world)
 
 	ck_assert_msg(err == OK, "%s: %s", err_word(err), reason);
 	make_core(world, store, open_keys(world));
+}
+
+void core_world_reopen_sealed(struct core_world *world)
+{
+	core_free(world->core);
+	make_core(world, NULL, NULL);
+}
+
+enum err core_world_unseal(struct core_world *world)
+{
+	struct keys *keys = open_keys(world);
+	struct store *store = NULL;
+	const char *reason = "";
+	enum err err = store_open(world->dir, &store, &reason);
+
+	ck_assert_msg(err == OK, "%s: %s", err_word(err), reason);
+	err = core_unseal(world->core, store, keys);
+	if (err != OK) {
+		keys_free(keys);
+		store_close(store);
+	}
+	return err;
 }
 
 static void remove_dir(const char *path)

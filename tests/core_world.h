@@ -81,6 +81,8 @@ struct core_world {
 void core_world_start(struct core_world *world);
 void core_world_start_sealed(struct core_world *world); /* no store, no keys */
 void core_world_reopen(struct core_world *world); /* as after a kill: nothing is recorded or closed */
+void core_world_reopen_sealed(struct core_world *world); /* … but the vault cannot be opened */
+enum err core_world_unseal(struct core_world *world); /* … and then it can, in the same core */
 void core_world_end(struct core_world *world);
 
 /* ---- one exchange, for tests of whole turns ---- */

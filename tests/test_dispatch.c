@@ -40,6 +40,8 @@ START_TEST(a_sealed_vault_answers_only_what_needs_no_store)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		for (size_t j = 0; j < sizeof(uids) / sizeof(uids[0]); j++)
 			core_ask_refused(rows[i].word, &world, uids[j], rows[i].method, "%s", rows[i].params);
+	core_ask_refused("sealed", &world, UID_STRANGER, "env.fetch", "{}");
+	ck_assert_str_eq(core_message(&world), "the vault is sealed: run cofferd recover as root");
 	core_ask_ok(&world, UID_ADMIN, "status", "{}");
 	ck_assert(cJSON_IsTrue(core_result(&world, "sealed")));
 	ck_assert_str_eq(core_result_text(&world, "reason"), "the root key is missing");

@@ -61,6 +61,39 @@ static enum err read_state(struct core *core)
 	return OK;
 }
 
+enum err core_unseal(struct core *core, struct store *store, struct keys *keys)
+{
+	core->store = store;
+
+	enum err err = read_state(core);
+
+	if (err == OK)
+		err = holders_new(&core->holders);
+	if (err == OK)
+		err = holders_load(core);
+	if (err != OK) {
+		holders_free(core->holders);
+		core->holders = NULL;
+		core->store = NULL; /* still the caller's */
+		return err;
+	}
+	core->keys = keys;
+	core->seal = (struct core_seal){0};
+	seal_tick(core, true);
+	archives_recover(core);
+	return OK;
+}
+
+bool core_is_sealed(const struct core *core)
+{
+	return core->store == NULL;
+}
+
+void core_set_seal(struct core *core, const struct core_seal *seal)
+{
+	core->seal = *seal;
+}
+
 enum err core_new(const struct core_options *options, struct core **out)
 {
 	struct core *core = calloc(1, sizeof(*core));
@@ -70,7 +103,9 @@ enum err core_new(const struct core_options *options, struct core **out)
 	core->limits = options->limits;
 	core->rules = options->rules;
 	core->roles = options->roles;
-	core->sealed_reason = options->sealed_reason;
+	core->seal = options->seal;
+	core->backup_dir = options->backup_dir;
+	core->archive_dir = options->archive_dir;
 	checkpoint_set_host(core->host, options->host != NULL ? options->host : "");
 	core->started_ms = clock_wall_ms();
 	core->state_dir = options->state_dir;
@@ -78,24 +113,12 @@ enum err core_new(const struct core_options *options, struct core **out)
 
 	enum err err = init_memory(core, options->may_swap);
 
-	if (err == OK && options->store != NULL) {
-		core->store = options->store;
-		core->backup_dir = options->backup_dir;
-		core->archive_dir = options->archive_dir;
-		err = read_state(core);
-		if (err == OK)
-			err = holders_new(&core->holders);
-		if (err == OK)
-			err = holders_load(core);
-	}
+	if (err == OK && options->store != NULL)
+		err = core_unseal(core, options->store, options->keys);
 	if (err != OK) {
-		core->store = NULL; /* still the caller's */
 		core_free(core);
 		return err;
 	}
-	core->keys = options->keys;
-	if (core->store != NULL)
-		archives_recover(core);
 	*out = core;
 	return OK;
 }
@@ -251,6 +274,7 @@ void core_tick(struct core *core, bool shutting_down)
 
 	if (shutting_down && turn_is_open(&core->turn))
 		turn_end(&core->turn); /* no loop is left to do it */
+	seal_tick(core, shutting_down);
 	if (core->store == NULL || turn_is_open(&core->turn))
 		return;
 	if (shutting_down)

@@ -16,6 +16,12 @@
 
 struct core;
 
+/* Why a vault serves nothing, and the way out: two texts that are not owned and stay until core_unseal or core_set_seal. */
+struct core_seal {
+	const char *mend; /* one sentence for everybody: it names no path and nothing of the vault */
+	const char *reason; /* for those with a role */
+};
+
 struct core_options {
 	const struct config_limits *limits; /* not owned; until core_set_limits */
 	const struct config_rules
@@ -23,7 +29,7 @@ struct core_options {
 	const struct roles *roles; /* not owned; until core_set_roles */
 	struct store *store; /* owned from a successful core_new on; NULL when sealed */
 	struct keys *keys; /* the same */
-	const char *sealed_reason; /* a constant: why the vault serves nothing; NULL when it serves */
+	struct core_seal seal; /* of a vault without a store */
 	bool may_swap;
 	const char *archive_dir; /* not owned; where audit records go that leave the store; NULL: nowhere */
 	const char *host; /* this host's name, for checkpoints and exports; NULL: none */
@@ -35,6 +41,12 @@ struct core_options {
 /* ERR_INTERNAL: no (lockable) memory.  ERR_STORAGE: the state row cannot be read. */
 enum err core_new(const struct core_options *options, struct core **out);
 void core_free(struct core *core);
+
+bool core_is_sealed(const struct core *core);
+void core_set_seal(struct core *core, const struct core_seal *seal);
+
+/* A sealed vault serves from now on.  After an error, as of core_new, it is as it was and store and keys are still the caller's. */
+enum err core_unseal(struct core *core, struct store *store, struct keys *keys);
 
 void core_set_roles(struct core *core, const struct roles *roles);
 void core_set_limits(struct core *core, const struct config_limits *limits);

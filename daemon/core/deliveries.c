@@ -40,8 +40,7 @@ void turn_deliver(struct turn *turn, struct exchange *exchange, const struct del
 	dispatch_begin(&call, core, exchange);
 	describe(&call, delivery);
 
-	enum err err = core->store == NULL ? call_refuse(&call, ERR_SEALED, "the vault is sealed", NULL)
-					   : dispatch_perform(&call, deliver);
+	enum err err = core->store == NULL ? seal_refuse(&call) : dispatch_perform(&call, deliver);
 
 	dispatch_finish(&call, err);
 	if (exchange->err != OK)

@@ -67,7 +67,7 @@ enum err dispatch_check(struct call *call, enum err parsed)
 	if (info == NULL)
 		return refuse_unknown(call, parsed);
 	if (info->state == STATE_OPEN && call->core->store == NULL)
-		return call_refuse(call, ERR_SEALED, "the vault is sealed", NULL);
+		return seal_refuse(call);
 	if (info->right != RIGHT_GRANTED && !policy_allows(info->right, call->roles)) {
 		enum err err = managers_check(call, parsed); /* P2 */
 
@@ -133,7 +133,7 @@ static enum err record_refusal(struct call *call, enum err refused)
 	struct core *core = call->core;
 
 	if (core->store == NULL) {
-		log_notice("refused uid %u: %s: %s", call->who->uid, call->record.kind, err_word(refused));
+		seal_log_refusal(call, refused);
 		return OK;
 	}
 

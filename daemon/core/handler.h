@@ -46,7 +46,12 @@ struct core {
 	const struct roles *roles;
 	struct store *store;
 	struct keys *keys;
-	const char *sealed_reason;
+	struct core_seal seal; /* while there is no store */
+	struct {
+		int64_t since_ms; /* when the window began; 0: none is open */
+		unsigned shown;
+		uint64_t hidden;
+	} seal_log;
 	const char *backup_dir;
 	const char *archive_dir;
 	char host[CHECKPOINT_HOST_BYTES]; /* this host's name, fit for any text */
@@ -145,6 +150,12 @@ void call_detail(struct call *call, const char *detail);
 
 /* Refuses: reason goes into the audit record (a constant), detail (may be NULL) to the caller. */
 enum err call_refuse(struct call *call, enum err err, const char *reason, const char *detail);
+
+/* ---- seal.c: a vault that serves nothing ---- */
+
+enum err seal_refuse(struct call *call); /* ERR_SEALED, with the way out for everybody */
+void seal_log_refusal(struct call *call, enum err refused); /* there is no audit log to record it in */
+void seal_tick(struct core *core, bool shutting_down); /* tells how many refusals were not shown */
 
 /* What a request did to memory so far: taken back when it does not stay. */
 struct call_mark {

@@ -327,7 +327,7 @@ enum err handle_status(struct call *call)
 	json_put_bool(w, "sealed", call->core->store == NULL);
 	if (call->roles != 0) {
 		json_put_time(w, "started_at", call->core->started_ms);
-		json_put_string(w, "reason", call->core->sealed_reason);
+		json_put_string(w, "reason", call->core->store == NULL ? call->core->seal.reason : NULL);
 		if (call->core->store != NULL)
 			err = write_counts(call);
 		if (err == OK && call->core->store != NULL)
