@@ -14,7 +14,8 @@ void setup_free_root_key(struct root_key **key)
 int setup_fail(enum err err, const char *reason)
 {
 	log_error("%s", reason != NULL ? reason : err_text(err));
-	return err == ERR_CONFLICT ? 78 : err_exit_code(err);
+	/* Both are about what is there, and how it is configured: on the wire they would mean something else. */
+	return err_exit_code(err == ERR_CONFLICT || err == ERR_UNSUPPORTED ? ERR_CONFIG : err);
 }
 
 const char *setup_about_store(const struct config *config, enum err err, const char *reason)
@@ -79,7 +80,7 @@ static enum err open_store(const struct config *config, const struct root_key *r
 		return ERR_BUSY;
 	}
 	if (err != OK)
-		return err;
+		return err == ERR_UNSUPPORTED ? ERR_CONFIG : err;
 	err = setup_unwrap_keyring(store, root, keys_out, reason_out);
 	if (err != OK) {
 		store_close(store);

@@ -278,13 +278,70 @@ START_TEST(open_refuses_a_newer_or_impossible_version_by_name)
 
 	start_closed(&world);
 	change(&world, "PRAGMA user_version=4");
-	expect_open(&world, ERR_CONFIG, "newer version");
+	expect_open(&world, ERR_UNSUPPORTED, "written by a newer version");
 	change(&world, "PRAGMA user_version=2147483647");
-	expect_open(&world, ERR_CONFIG, "newer version");
+	expect_open(&world, ERR_UNSUPPORTED, "written by a newer version");
 	change(&world, "PRAGMA user_version=0");
 	expect_open(&world, ERR_CONFIG, "not a store of coffer");
 	change(&world, "PRAGMA user_version=-1");
 	expect_open(&world, ERR_CONFIG, "not a store of coffer");
+	world_end(&world);
+}
+END_TEST
+
+/* A change that is in the write-ahead log alone, as a kill leaves it. */
+static void change_and_die(const struct world *world, const char *sql)
+{
+	char path[128] = "";
+	int status = 0;
+	pid_t child = fork();
+
+	ck_assert_int_ge(child, 0);
+	world_path(world, "coffer.db", path);
+	if (child == 0) {
+		sqlite3 *db = NULL;
+		bool is_done = sqlite3_open(path, &db) == SQLITE_OK &&
+			       sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK;
+
+		_exit(is_done ? 0 : 1);
+	}
+	ck_assert_int_eq(waitpid(child, &status, 0), child);
+	ck_assert_int_eq(status, 0);
+	world_path(world, "coffer.db-shm", path);
+	ck_assert_int_eq(unlink(path), 0);
+}
+
+static void check_untouched_by_a_refusal(struct world *world, enum err wanted, const char *word)
+{
+	static const char *const names[] = {"coffer.db", "coffer.db-wal"};
+	unsigned char *before[2] = {0}, *after[2] = {0};
+	size_t len[2] = {0}, len_after[2] = {0};
+
+	for (int i = 0; i < 2; i++)
+		before[i] = world_read(world, names[i], &len[i]);
+	ck_assert_uint_gt(len[1], 0);
+	expect_open(world, wanted, word);
+	for (int i = 0; i < 2; i++) {
+		after[i] = world_read(world, names[i], &len_after[i]);
+		ck_assert_uint_eq(len[i], len_after[i]);
+		ck_assert_mem_eq(before[i], after[i], len[i]);
+		free(before[i]);
+		free(after[i]);
+	}
+}
+
+/* P7: also not by folding a log that its own version has yet to read. */
+START_TEST(a_store_that_is_refused_for_its_schema_is_not_written_to)
+{
+	struct world world;
+
+	start_closed(&world);
+	change_and_die(&world, "PRAGMA user_version=2147483647");
+	check_untouched_by_a_refusal(&world, ERR_UNSUPPORTED, "written by a newer version");
+	world_end(&world);
+	start_closed(&world);
+	change_and_die(&world, "CREATE TABLE extra (a)");
+	check_untouched_by_a_refusal(&world, ERR_CONFIG, "something else than coffer's tables");
 	world_end(&world);
 }
 END_TEST
@@ -497,7 +554,8 @@ UNIT_MAIN("store_files", open_refuses_a_directory_without_a_store,
 	open_refuses_links_and_anything_but_a_regular_file, create_refuses_whatever_is_there_already,
 	open_refuses_an_empty_file_and_leaves_it_empty, open_refuses_bytes_that_are_no_database,
 	open_refuses_a_cut_file, open_refuses_a_database_of_somebody_else,
-	open_refuses_a_newer_or_impossible_version_by_name, open_refuses_a_planted_schema_object,
+	open_refuses_a_newer_or_impossible_version_by_name,
+	a_store_that_is_refused_for_its_schema_is_not_written_to, open_refuses_a_planted_schema_object,
 	open_refuses_rows_that_break_their_rules, open_refuses_other_page_sizes_and_map_pages,
 	open_survives_flipped_bytes, open_is_refused_while_another_process_has_the_store,
 	open_is_refused_while_this_process_has_the_store,

@@ -118,8 +118,11 @@ enum err schema_check(sqlite3 *db, int *rc, const char **reason_out)
 		return ERR_STORAGE;
 	if (id != APPLICATION_ID || version < 1)
 		return refuse("schema: the file is not a store of coffer", reason_out);
-	if (version > SCHEMA_VERSION)
-		return refuse("schema: the store was made by a newer version of coffer", reason_out);
+	if (version > SCHEMA_VERSION) {
+		*reason_out = "schema: the store was written by a newer version of coffer; install that "
+			      "version, or restore a backup of this one";
+		return ERR_UNSUPPORTED;
+	}
 	*rc = build_model((int)version, &model);
 
 	bool is_equal = *rc == SQLITE_OK && schemas_equal(db, model, rc);

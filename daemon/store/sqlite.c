@@ -67,11 +67,20 @@ static enum err connect(struct store *store, const char *path, const char **reas
 	return OK;
 }
 
+/* Closing a database whose log a kill has left would write to it. */
+static int write_on_close(struct store *store, bool may_write)
+{
+	return sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, !may_write, NULL);
+}
+
+/* Nothing is written to what is not ours, nor to what a newer version has made of it. */
 static enum err check_schema(struct store *store, const char **reason_out)
 {
-	int rc = SQLITE_OK;
-	enum err err = schema_check(store->db, &rc, reason_out);
+	int rc = write_on_close(store, false);
+	enum err err = rc == SQLITE_OK ? schema_check(store->db, &rc, reason_out) : ERR_STORAGE;
 
+	if (rc == SQLITE_OK && err == OK)
+		rc = write_on_close(store, true);
 	return rc == SQLITE_OK ? err : explain(store, rc, reason_out);
 }
 

@@ -48,7 +48,8 @@ struct store;
  * Both check the directory (0700, owner is the caller, no symlink) and the file (0600, one link, regular).
  * reason_out gets a constant sentence for the log on any error.
  * ERR_NOT_FOUND: no store there.  ERR_CONFLICT: something is there already (create), or another process has
- * it (open).  ERR_CONFIG: wrong type, owner, mode, foreign or damaged file, newer schema.  ERR_STORAGE*: I/O.
+ * it (open).  ERR_CONFIG: wrong type, owner, mode, foreign or damaged file.  ERR_UNSUPPORTED: a newer schema; nothing
+ * is written to it.  ERR_STORAGE*: I/O.
  */
 enum err store_create(const char *directory, struct store **out, const char **reason_out);
 enum err store_open(const char *directory, struct store **out, const char **reason_out);
