@@ -22,7 +22,10 @@
 #include "service.h"
 #include "setup.h"
 
-enum { TICK_MS = 1000 };
+enum {
+	TICK_MS = 1000,
+	ANNOUNCE_TICKS = 10, /* the manager tells everybody who watches the unit: not more often */
+};
 
 struct daemon {
 	char config_path[CONFIG_PATH_BYTES];
@@ -39,6 +42,8 @@ struct daemon {
 	uv_timer_t watchdog;
 	int signal_fd;
 	int exit_code;
+	unsigned ticks_seen;
+	char reload_error[CONFIG_ERROR_BYTES]; /* of the last one; empty: it went well */
 	bool is_stopping;
 };
 
@@ -46,6 +51,15 @@ static int complain(enum err err, const char *reason)
 {
 	log_error("%s", reason != NULL ? reason : err_text(err));
 	return err_exit_code(err);
+}
+
+/* What `systemctl status` shows. */
+static void announce(const struct daemon *daemon)
+{
+	const char *error = daemon->reload_error;
+
+	service_status("Serving, connections: %zu%s%s", server_connection_count(daemon->server),
+		error[0] != '\0' ? "; the last reload was refused: " : "", error);
 }
 
 /* ---- stop and reload ---- */
@@ -71,7 +85,8 @@ static void stop(struct daemon *daemon, int exit_code)
 		return;
 	daemon->is_stopping = true;
 	daemon->exit_code = exit_code;
-	service_notify("STOPPING=1\nSTATUS=Draining");
+	service_notify("STOPPING=1");
+	service_status("Stopping: no new requests, the replies under way are sent");
 	server_stop(daemon->server, daemon->config->limits.shutdown_ms, on_server_stopped, daemon);
 }
 
@@ -82,7 +97,7 @@ static void on_broken(void *arg)
 	stop(arg, err_exit_code(ERR_STORAGE));
 }
 
-static void reload(struct daemon *daemon)
+static void reload_config(struct daemon *daemon)
 {
 	struct config *config = NULL;
 	struct roles roles = {0};
@@ -94,9 +109,10 @@ static void reload(struct daemon *daemon)
 	if (err == OK)
 		err = core_record_daemon(
 			daemon->core, "daemon.reload"); /* who is admin changes: not without a record (P4) */
+	snprintf(daemon->reload_error, sizeof(daemon->reload_error), "%s",
+		err == OK || error[0] != '\0' ? error : err_text(err));
 	if (err != OK) {
-		log_error("not reloaded, everything stays as it was: %s",
-			error[0] != '\0' ? error : err_text(err));
+		log_error("not reloaded, everything stays as it was: %s", daemon->reload_error);
 		config_free(config);
 		roles_clear(&roles);
 		return;
@@ -115,6 +131,14 @@ static void reload(struct daemon *daemon)
 	config_free(config);
 	roles_clear(&old_roles);
 	log_notice("reloaded roles, rules and limits");
+}
+
+static void reload(struct daemon *daemon)
+{
+	service_notify_reloading();
+	reload_config(daemon);
+	service_notify("READY=1");
+	announce(daemon);
 }
 
 /* ---- loop callbacks ---- */
@@ -139,6 +163,8 @@ static void on_tick(uv_timer_t *timer)
 	struct daemon *daemon = timer->data;
 
 	core_tick(daemon->core, false);
+	if (++daemon->ticks_seen % ANNOUNCE_TICKS == 0 && !daemon->is_stopping)
+		announce(daemon);
 }
 
 static void on_processes(uv_poll_t *handle, int status, int events)
@@ -277,7 +303,8 @@ static int serve(struct daemon *daemon)
 		return complain(err, reason);
 	}
 	log_notice("version " COFFER_VERSION " serves %s", daemon->config->socket);
-	service_notify("READY=1\nSTATUS=Serving");
+	service_notify("READY=1");
+	announce(daemon);
 	uv_run(&daemon->loop, UV_RUN_DEFAULT);
 	server_free(daemon->server);
 	core_set_connections(daemon->core, NULL, NULL);

@@ -9,6 +9,7 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "unit.h"
@@ -70,7 +71,8 @@ static void check_received(int fd, const char *expected)
 	ck_assert_str_eq(text, expected);
 }
 
-START_TEST(service_notify_reaches_an_abstract_socket)
+/* A manager's socket in the environment of this test. */
+static int manager_socket(void)
 {
 	struct sockaddr_un address;
 	socklen_t len = 0;
@@ -79,6 +81,13 @@ START_TEST(service_notify_reaches_an_abstract_socket)
 
 	memcpy(name + 1, address.sun_path + 1, len - offsetof(struct sockaddr_un, sun_path) - 1);
 	setenv("NOTIFY_SOCKET", name, 1);
+	return fd;
+}
+
+START_TEST(service_notify_reaches_an_abstract_socket)
+{
+	int fd = manager_socket();
+
 	service_notify("READY=1\nSTATUS=serving");
 	check_received(fd, "READY=1\nSTATUS=serving");
 }
@@ -123,6 +132,81 @@ START_TEST(service_notify_gives_up_when_nobody_reads)
 }
 END_TEST
 
+static void check_silent(int fd)
+{
+	char byte = 0;
+
+	ck_assert_int_eq(recv(fd, &byte, 1, MSG_DONTWAIT), -1);
+}
+
+START_TEST(service_status_is_sent_when_it_says_something_else)
+{
+	int fd = manager_socket();
+
+	service_status("Serving, connections: %d", 1);
+	check_received(fd, "STATUS=Serving, connections: 1");
+	service_status("Serving, connections: %d", 1);
+	check_silent(fd);
+	service_status("Serving, connections: %d", 2);
+	check_received(fd, "STATUS=Serving, connections: 2");
+	service_status("Serving, connections: %d", 1);
+	check_received(fd, "STATUS=Serving, connections: 1");
+}
+END_TEST
+
+/* A path in a reason must not be able to say READY=1 or MAINPID= in its second line. */
+START_TEST(service_status_is_one_line_that_fits)
+{
+	static char long_text[5000];
+	static char received[5000];
+	int fd = manager_socket();
+
+	service_status("%s", "a\nMAINPID=1\033\xff");
+	check_received(fd, "STATUS=a\\x0aMAINPID=1\\x1b\\xff");
+	memset(long_text, 'a', sizeof(long_text) - 1);
+	service_status("%s", long_text);
+
+	ssize_t len = recv(fd, received, sizeof(received), MSG_DONTWAIT);
+
+	ck_assert_int_gt(len, 200);
+	ck_assert_int_lt(len, 600);
+	ck_assert_ptr_null(memchr(received, '\n', (size_t)len));
+}
+END_TEST
+
+START_TEST(service_reload_says_when_it_began)
+{
+	int fd = manager_socket();
+	char text[128] = "";
+	struct timespec before = {0}, after = {0};
+	unsigned long long usec = 0;
+	int end = 0;
+
+	clock_gettime(CLOCK_MONOTONIC, &before);
+	service_notify_reloading();
+	clock_gettime(CLOCK_MONOTONIC, &after);
+	ck_assert_int_gt(recv(fd, text, sizeof(text) - 1, MSG_DONTWAIT), 0);
+	ck_assert_int_eq(sscanf(text, "RELOADING=1\nMONOTONIC_USEC=%llu%n", &usec, &end), 1);
+	ck_assert_uint_eq((size_t)end, strlen(text));
+	ck_assert_uint_ge(usec,
+		(unsigned long long)before.tv_sec * 1000000 + (unsigned long long)before.tv_nsec / 1000);
+	ck_assert_uint_le(
+		usec, (unsigned long long)after.tv_sec * 1000000 + (unsigned long long)after.tv_nsec / 1000);
+}
+END_TEST
+
+START_TEST(service_asks_for_more_time_now_and_then)
+{
+	int fd = manager_socket();
+
+	service_extend_start();
+	check_received(fd, "EXTEND_TIMEOUT_USEC=60000000");
+	for (int i = 0; i < 1000; i++)
+		service_extend_start();
+	check_silent(fd);
+}
+END_TEST
+
 START_TEST(service_watchdog_is_half_of_what_is_asked_of_this_process)
 {
 	unsetenv("WATCHDOG_PID");
@@ -162,4 +246,6 @@ END_TEST
 
 UNIT_MAIN("service", service_notify_is_silent_without_a_manager, service_notify_reaches_an_abstract_socket,
 	service_notify_reaches_a_path, service_notify_gives_up_when_nobody_reads,
+	service_status_is_sent_when_it_says_something_else, service_status_is_one_line_that_fits,
+	service_reload_says_when_it_began, service_asks_for_more_time_now_and_then,
 	service_watchdog_is_half_of_what_is_asked_of_this_process, service_signals_become_readable)

@@ -2,6 +2,11 @@
  * A store of the first schema, opened by this program: nothing of it is lost, whatever goes wrong on the way, and what is not
  * plainly such a store is left as it is (P5, P7).
  */
+#include <stddef.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
 #include "fault_vfs.h"
 #include "schema_1.h"
 
@@ -486,6 +491,49 @@ START_TEST(a_power_cut_at_any_change_of_a_file_leaves_the_one_or_the_other)
 }
 END_TEST
 
+/* ---- time ---- */
+
+/* Where the service manager of this test listens. */
+static int manager_socket(void)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	socklen_t len = sizeof(address);
+	char name[sizeof(address.sun_path) + 1] = "@";
+	int fd = socket(AF_UNIX, SOCK_DGRAM, 0);
+
+	ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, sizeof(sa_family_t)), 0);
+	ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&address, &len), 0);
+	memcpy(name + 1, address.sun_path + 1, len - offsetof(struct sockaddr_un, sun_path) - 1);
+	setenv("NOTIFY_SOCKET", name, 1);
+	return fd;
+}
+
+START_TEST(a_migration_that_takes_long_asks_the_service_manager_for_time)
+{
+	static const char more_runs[] =
+		"WITH RECURSIVE n(i) AS (SELECT 6 UNION ALL SELECT i + 1 FROM n WHERE i < 100000) "
+		"INSERT INTO run SELECT i, printf('%026d', i), x'02000000000000000000000000000000', "
+		"86400040, 8, "
+		"101, "
+		"'', x'034b45590100000000000000' FROM n;";
+	struct world world;
+	char text[64] = "";
+	int fd = manager_socket();
+
+	schema_1_make(&world);
+	world_open(&world);
+	ck_assert_int_eq(recv(fd, text, sizeof(text) - 1, MSG_DONTWAIT), -1);
+	world_end(&world);
+	schema_1_make(&world);
+	change(&world, more_runs);
+	world_open(&world);
+	ck_assert_int_gt(recv(fd, text, sizeof(text) - 1, MSG_DONTWAIT), 0);
+	ck_assert_str_eq(text, "EXTEND_TIMEOUT_USEC=60000000");
+	world_end(&world);
+	close(fd);
+}
+END_TEST
+
 UNIT_MAIN("store_migration", a_planted_object_is_refused_before_anything_is_changed,
 	a_store_that_calls_itself_another_version_is_refused,
 	a_store_that_cannot_be_brought_over_stays_as_it_is,
@@ -495,4 +543,5 @@ UNIT_MAIN("store_migration", a_planted_object_is_refused_before_anything_is_chan
 	a_store_that_was_brought_over_goes_on_where_it_was,
 	a_full_disk_at_any_write_leaves_the_one_or_the_other,
 	an_io_error_at_any_call_leaves_the_one_or_the_other,
-	a_power_cut_at_any_change_of_a_file_leaves_the_one_or_the_other)
+	a_power_cut_at_any_change_of_a_file_leaves_the_one_or_the_other,
+	a_migration_that_takes_long_asks_the_service_manager_for_time)

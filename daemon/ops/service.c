@@ -10,15 +10,25 @@
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
-enum { NOTIFY_WAIT_MS = 100 };
+#include "clock.h"
+#include "escape.h"
+
+enum {
+	NOTIFY_WAIT_MS = 100,
+	STATUS_BYTES = 512,
+	EXTEND_EACH_MS = 10000,
+};
 
 uint64_t service_number(const char *text, uint64_t most)
 {
@@ -91,6 +101,46 @@ void service_notify(const char *state)
 			send(fd, state, strlen(state), MSG_NOSIGNAL);
 	}
 	close(fd);
+}
+
+void service_status(const char *format, ...)
+{
+	static char sent[STATUS_BYTES]; /* one for the life of the process */
+	static const char key[] = "STATUS=";
+	char text[STATUS_BYTES] = "";
+	char state[sizeof(key) + STATUS_BYTES] = "STATUS=";
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	if (strcmp(text, sent) == 0)
+		return;
+	memcpy(sent, text, sizeof(sent));
+	escape_text(text, state + sizeof(key) - 1, STATUS_BYTES);
+	service_notify(state);
+}
+
+void service_notify_reloading(void)
+{
+	char state[64] = "";
+	struct timespec now = {0};
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	snprintf(state, sizeof(state), "RELOADING=1\nMONOTONIC_USEC=%llu",
+		(unsigned long long)now.tv_sec * 1000000ULL + (unsigned long long)now.tv_nsec / 1000);
+	service_notify(state);
+}
+
+void service_extend_start(void)
+{
+	static int64_t asked_ms; /* one for the life of the process */
+	int64_t now_ms = clock_monotonic_ms();
+
+	if (asked_ms != 0 && now_ms - asked_ms < EXTEND_EACH_MS)
+		return;
+	asked_ms = now_ms;
+	service_notify("EXTEND_TIMEOUT_USEC=60000000");
 }
 
 long service_watchdog_ms(void)

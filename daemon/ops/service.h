@@ -19,6 +19,15 @@ int service_connect(void);
 /* Sends e.g. "READY=1\nSTATUS=…"; silent without NOTIFY_SOCKET.  Never blocks for long. */
 void service_notify(const char *state);
 
+/* The line of `systemctl status`, escaped and cut; sent only when it is another one than the last. */
+__attribute__((format(printf, 1, 2))) void service_status(const char *format, ...);
+
+/* A reload begins, and ends with READY=1: until then nothing that was ordered after it is done. */
+void service_notify_reloading(void);
+
+/* A start that takes long is alive: another minute, asked for at most once in ten seconds. */
+void service_extend_start(void);
+
 /* Interval at which WATCHDOG=1 is due, in ms (half of WATCHDOG_USEC); 0: no watchdog. */
 long service_watchdog_ms(void);
 

@@ -9,7 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "service.h"
+
 enum { APPLICATION_ID = 0x434f4652 }; /* "COFR" */
+enum { PROGRESS_STEPS = 1000000 }; /* of SQLite's machine: some milliseconds */
 
 static const char schema_sql[] = {
 #include "schema.inc"
@@ -151,12 +154,22 @@ static int migrate_one(sqlite3 *db, int version)
 	return rc == SQLITE_OK ? sql_run(db, "COMMIT") : rc;
 }
 
+static int on_progress(void *arg)
+{
+	(void)arg;
+	service_extend_start();
+	return 0;
+}
+
 int schema_migrate(sqlite3 *db)
 {
 	long version = 0;
 	int rc = read_number(db, "PRAGMA user_version", &version);
 
+	/* A large store takes longer than the service manager waits for a start. */
+	sqlite3_progress_handler(db, PROGRESS_STEPS, on_progress, NULL);
 	for (int i = (int)version; rc == SQLITE_OK && i < SCHEMA_VERSION; i++)
 		rc = migrate_one(db, i);
+	sqlite3_progress_handler(db, 0, NULL, NULL);
 	return rc;
 }
