@@ -44,7 +44,7 @@ def inline(text):
 
 
 def cells(line):
-    return [cell.strip() for cell in line.strip().strip("|").split(" | ")]
+    return [cell.strip() for cell in re.split(r"(?<=\s)\|(?=\s)", line.strip().strip("|"))]
 
 
 def table(lines):

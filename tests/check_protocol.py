@@ -37,6 +37,10 @@ def main():
             faults.append(f"method {method}: field {field} is {'missing in the document' if field in used else 'unknown to the table'}")
     for extra in set(sections) - methods:
         faults.append(f"method {extra} does not exist")
+    for row in rows("daemon/core/metrics.def", "METRIC"):
+        name = re.search(r'"(\w+)"', row).group(1)
+        if f"`{name}`" not in sections.get("vault.metrics", ""):
+            faults.append(f"metric {name} is not in the table of vault.metrics")
     for row in rows("proto/errors.def", "ERR"):
         _, number, word, kind, code, *_ = [part.strip() for part in row.split(",")]
         word = word.strip('"')

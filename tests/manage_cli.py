@@ -32,6 +32,7 @@ COMMANDS = [
     "secret put", "secret edit", "secret list", "secret show", "secret test", "secret promote", "secret rollback",
     "secret revoke",
     "secret remove", "rotate", "holders", "history", "usage", "alerts", "alert ack",
+    "metrics",
     "request list", "request approve", "request reject",
     "apply", "import", "audit list", "audit follow", "audit export", "audit checkpoint", "audit verify", "report", "audit archive",
 ]

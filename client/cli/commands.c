@@ -32,6 +32,7 @@
 #include "status.h"
 #include "tokens.h"
 #include "usage.h"
+#include "vault_metrics.h"
 
 static const struct command commands[] = {
 	{
@@ -354,6 +355,14 @@ static const struct command commands[] = {
 			"begins anew",
 		.example = "coffer alert ack run_missed:finance/warehouse-sync --until 30d --note 'year-end "
 			   "closing'",
+	},
+	{
+		.words = "metrics",
+		.kind = REQUEST_VAULT_METRICS,
+		.options = {SLOT_TEXTFILE},
+		.run = metrics_run,
+		.text = "the vault in numbers for a monitoring system, as OpenMetrics text",
+		.example = "coffer metrics --textfile /var/lib/prometheus/node-exporter/coffer.prom",
 	},
 	{
 		.words = "request list",

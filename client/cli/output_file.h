@@ -1,5 +1,5 @@
 /*
- * A file that a command writes and that must not have been there: it is whole, or it is gone.
+ * Files that commands write: what is there is whole.
  */
 #ifndef COFFER_CLI_OUTPUT_FILE_H
 #define COFFER_CLI_OUTPUT_FILE_H
@@ -18,5 +18,11 @@ enum err output_file_open(const struct cli *cli, const char *path, FILE **out);
  * err, or what went wrong here, reported.
  */
 enum err output_file_close(const struct cli *cli, const char *path, FILE *stream, enum err err);
+
+/*
+ * Writes a file in place of what was there: readers find the old one or the whole new one.  For its owner and group alone.
+ * ERR_STORAGE, reported.
+ */
+enum err output_file_replace(const struct cli *cli, const char *path, const char *bytes, size_t len);
 
 #endif

@@ -18,6 +18,8 @@ const char *alert_word(enum alert_kind kind);
 
 enum severity { SEVERITY_CRITICAL, SEVERITY_WARNING, SEVERITY_NOTICE, SEVERITY_COUNT };
 
+const char *alert_severity_word(enum severity severity);
+
 enum { ALERT_ID_BYTES = 401, ALERT_NOTE_BYTES = 501, ALERTS_TOLD = 1000 };
 
 /* Somebody has seen the alert: it is quiet until a time, or until it begins anew or is more urgent. */
@@ -59,6 +61,7 @@ struct alerts {
 	struct alert *told; /* owned; the most urgent ALERTS_TOLD, the least urgent of them first (a heap) */
 	size_t told_count;
 	size_t counts[SEVERITY_COUNT]; /* of all that nobody has seen */
+	size_t of_kind[ALERT_KIND_COUNT]; /* the same */
 	size_t acked;
 };
 

@@ -26,6 +26,11 @@ const char *alert_word(enum alert_kind kind)
 	return words[kind];
 }
 
+const char *alert_severity_word(enum severity severity)
+{
+	return severities[severity];
+}
+
 /* ---- one alert ---- */
 
 struct alert alert_of(enum alert_kind kind, enum severity severity, int64_t since_ms)
@@ -183,10 +188,12 @@ void alerts_add(struct alerts *alerts, struct alert *alert)
 		return; /* P2: a manager's are those of its integrations */
 	alert_id(alert, id);
 	alert->ack = find_ack(alerts, alert, id);
-	if (alert->ack != NULL)
+	if (alert->ack != NULL) {
 		alerts->acked++;
-	else
+	} else {
 		alerts->counts[alert->severity]++;
+		alerts->of_kind[alert->kind]++;
+	}
 	if (alerts->wanted != NULL && strcmp(alerts->wanted, id) == 0) {
 		alerts->has_found = true;
 		alerts->found = *alert;

@@ -40,6 +40,12 @@ struct told {
 
 struct people;
 
+/* Since the daemon began. */
+struct core_totals {
+	uint64_t fetches;
+	uint64_t refused[ERR_COUNT];
+};
+
 struct core {
 	const struct config_limits *limits;
 	const struct config_rules *rules;
@@ -67,6 +73,7 @@ struct core {
 	bool has_retired; /* a retired integration may have left versions that somebody held */
 	bool must_checkpoint; /* something was shredded and the write-ahead log may still hold it (P10) */
 	int64_t started_ms;
+	struct core_totals totals;
 	uint64_t undelivered;
 	int64_t undelivered_ms; /* the last one */
 	struct storm storms[STORMS_MAX];

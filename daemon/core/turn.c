@@ -113,6 +113,14 @@ static void checkpoint(struct core *core, struct exchange *first)
 			take_back(core, exchange, ERR_STORAGE);
 }
 
+static void count(struct core_totals *totals, const struct exchange *exchange)
+{
+	if (exchange->err != OK)
+		totals->refused[exchange->err]++;
+	else if (exchange->duty == DUTY_FETCH)
+		totals->fetches++;
+}
+
 static void on_durable(void *arg, enum err err)
 {
 	struct core *core = arg;
@@ -141,6 +149,7 @@ static void on_durable(void *arg, enum err err)
 		exchange->next = NULL;
 		exchange->needs_checkpoint = false;
 		exchange->has_authenticated = false;
+		count(&core->totals, exchange);
 		exchange->deliver(exchange);
 	}
 	core_wake_subscribers(core);

@@ -107,6 +107,7 @@ PARAMS = {
     "request.approve": lambda name: {"id": 999},
     "request.reject": lambda name: {"id": 999},
     "alert.list": lambda name: {},
+    "vault.metrics": lambda name: {},
     "alert.ack": lambda name: {
         "alert": f"no_description:{name}:API_TOKEN",
         "integration": name,
@@ -123,7 +124,6 @@ PARAMS = {
     },
     "apply.run": lambda name: {},
 }
-# Refused for everybody, for a reason of its own: there is no challenge here, no such token, no such grant, nothing staged, no such run.
 # Refused for everybody, for a reason of its own: there is no challenge here, no such grant, nothing staged, no such run,
 # no queue.
 ALWAYS_REFUSED = {

@@ -166,6 +166,7 @@ def commands():
         ("secret", "list", "--touched-by", str(ETL)),
         ("holders",),
         ("alerts", "--all"),
+        ("metrics",),
         ("request", "list"),
         ("request", "list", "--state", "rejected"),
         ("audit", "list", "--limit", "500"),

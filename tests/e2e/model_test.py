@@ -707,7 +707,7 @@ class Player:
         self.bench.step(callers[number % len(callers)], ("whoami", "whoami", "status", "hello")[number & 3])
 
     def see_alerts(self, number):
-        self.see(number >> 1, "alert.list", {})
+        self.see(number >> 1, ("alert.list", "vault.metrics")[number >> 6 & 1], {})
 
     def see_tokens(self, number):
         self.see(number >> 1, "token.list", {"integration": self.names[0]} if number & 1 else {})
@@ -892,6 +892,7 @@ REACHED = {
     "run.end": "ok conflict bad_value denied",
     "run.list": "ok bad_request denied",
     "alert.list": "ok denied",
+    "vault.metrics": "ok denied",
     "usage.show": "ok denied",
     "integration.transfer": "ok not_found bad_request denied",
     "integration.review": "ok denied",
