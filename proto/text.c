@@ -5,6 +5,7 @@
  */
 #include "text.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "gate.h"
@@ -143,6 +144,19 @@ bool text_unit_matches(const char *pattern, const char *unit)
 	/* A plain NAME.TYPE has its at where the dot is, so the '@' must be looked at. */
 	return wanted.at == actual.at && memcmp(pattern, unit, wanted.at + 1) == 0 &&
 	       strcmp(pattern + wanted.dot, unit + actual.dot) == 0;
+}
+
+bool text_unit_pattern(const char *unit, char out[UNIT_BYTES_MAX + 1])
+{
+	size_t len = strlen(unit);
+	struct unit_parts parts = {0};
+
+	if (!text_is_unit_name(unit, len) || !split_unit(unit, len, &parts) || parts.at == parts.dot)
+		return false;
+
+	int written = snprintf(out, UNIT_BYTES_MAX + 1, "%.*s@*%s", (int)parts.at, unit, unit + parts.dot);
+
+	return written > 0 && written <= UNIT_BYTES_MAX;
 }
 
 bool text_is_word(const char *text, size_t len)

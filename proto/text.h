@@ -30,6 +30,8 @@ bool text_is_unit_name(
 	const char *text, size_t len); /* something.service, .scope, .socket …: systemd.unit(5) */
 bool text_is_unit_pattern(const char *text, size_t len); /* a unit name, or prefix@*.service */
 bool text_unit_matches(const char *pattern, const char *unit);
+/* The one pattern beside its own name that matches this unit; false when it is no instance. */
+bool text_unit_pattern(const char *unit, char out[UNIT_BYTES_MAX + 1]);
 bool text_is_word(const char *text, size_t len);
 bool text_is_run(const char *text,
 	size_t len); /* a ULID: RUN_ID_BYTES of Crockford's base 32 (github.com/ulid/spec) */

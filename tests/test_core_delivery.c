@@ -7,8 +7,66 @@
 
 #include "core_world.h"
 #include "log.h"
+#include "process.h"
 
 static struct core_world world;
+
+/* ---- the service manager: which cgroup and which invocation the unit has ---- */
+
+static struct {
+	struct unit_place place; /* the cgroup: a directory in which the test plays the kernel */
+	char invocation[PROCESS_INVOCATION_BYTES]; /* "": there is none */
+	bool is_hidden; /* the cgroup of the unit cannot be seen */
+	bool has_ended; /* the process that connected */
+	struct puppet main;
+} here;
+
+static const char first_invocation[] = "00000000000000000000000000000001";
+static const char second_invocation[] = "00000000000000000000000000000002";
+
+enum err __wrap_process_describe(const struct principal *who, struct process *out);
+enum err __wrap_process_describe(const struct principal *who, struct process *out)
+{
+	*out = (struct process){.pid = who->pid};
+	memcpy(out->unit, who->unit, sizeof(out->unit));
+	if (here.has_ended)
+		return ERR_DENIED;
+	if (here.is_hidden)
+		return OK;
+	memcpy(out->invocation, here.invocation, sizeof(out->invocation));
+	snprintf(out->cgroup, sizeof(out->cgroup), "%s", here.place.directory);
+	out->cgroup_id = here.place.id;
+	return OK;
+}
+
+void __wrap_process_invocation(const char *name, char out[PROCESS_INVOCATION_BYTES]);
+void __wrap_process_invocation(const char *name, char out[PROCESS_INVOCATION_BYTES])
+{
+	(void)name;
+	memcpy(out, here.invocation, PROCESS_INVOCATION_BYTES);
+}
+
+/* The unit starts, in a cgroup of its own; its first process is there when it asks for its credentials. */
+static void unit_start(const char *invocation)
+{
+	unit_place_plain(&here.place);
+	here.main = puppet_new();
+	unit_place_join(&here.place, &here.main);
+	strcpy(here.invocation, invocation);
+}
+
+/* In the plain directory the list of processes stays; one that has ended is no process. */
+static void unit_empty(void)
+{
+	puppet_exit(&here.main, 0);
+}
+
+static void unit_stop(void)
+{
+	unit_empty();
+	unit_place_remove(&here.place);
+	here.invocation[0] = '\0';
+}
 
 /* ---- one delivery, one turn ---- */
 
@@ -110,13 +168,79 @@ static size_t count(const char *text, const char *part)
 	return found;
 }
 
+/* ---- the vault: app has API_KEY ---- */
+
+/* Whom a unit lets in is for two people to say. */
+static void grant(const char *integration, const char *rule, const char *more)
+{
+	ck_assert_str_eq(core_ask_approved(&world, UID_ADMIN, "grant.add",
+				 "{\"integration\":\"%s\",\"rule\":{%s}%s}", integration, rule, more),
+		"ok");
+}
+
+static void start(void)
+{
+	memset(&here, 0, sizeof(here));
+	puppets_start();
+	core_world_start(&world);
+	core_add_integration(&world, "app");
+	core_put(&world, "app", "API_KEY", "key of app");
+	unit_start(first_invocation);
+}
+
+static void start_granted(void)
+{
+	start();
+	grant("app", "\"unit\":\"etl.service\"", "");
+}
+
+static void end(void)
+{
+	if (here.invocation[0] != '\0')
+		unit_stop();
+	core_world_end(&world);
+	puppets_end();
+}
+
+#define delivered(value_wanted, unit_name, name) \
+	do { \
+		ck_assert_str_eq(deliver(unit_name, name), "ok"); \
+		ck_assert_str_eq(last.value, value_wanted); \
+	} while (0)
+
+/* "KEY=version:holder invocation", one after the other. */
+static const char *holders(void)
+{
+	static char text[512];
+	const cJSON *item = NULL;
+
+	text[0] = '\0';
+	core_ask_ok(&world, UID_OPERATOR, "holder.list", "{}");
+	cJSON_ArrayForEach(item, core_result(&world, "holders"))
+	{
+		size_t len = strlen(text);
+
+		snprintf(text + len, sizeof(text) - len, "%s%s=%d:%s %s %.2s", len > 0 ? ", " : "",
+			cJSON_GetStringValue(cJSON_GetObjectItem(item, "key")),
+			cJSON_GetObjectItem(item, "version")->valueint,
+			cJSON_GetStringValue(cJSON_GetObjectItem(item, "holder")),
+			cJSON_GetStringValue(cJSON_GetObjectItem(item, "unit")),
+			cJSON_GetStringValue(cJSON_GetObjectItem(item, "invocation")) + 30);
+	}
+	return text;
+}
+
+static void try_revoke(const char *word, int version, const char *more)
+{
+	core_ask_refused(word, &world, UID_OPERATOR, "secret.revoke",
+		"{\"integration\":\"app\",\"key\":\"API_KEY\",\"version\":%d%s}", version, more);
+}
+
 /* ---- refused ---- */
 
 START_TEST(nothing_is_delivered_without_a_grant)
 {
-	core_world_start(&world);
-	core_add_integration(&world, "app");
-	core_put(&world, "app", "API_KEY", "value");
+	start();
 	watch_log();
 	refused("denied", "etl.service", "API_KEY");
 	ck_assert_ptr_nonnull(strstr(end_log(), "etl.service: credential API_KEY refused: "));
@@ -129,7 +253,176 @@ START_TEST(nothing_is_delivered_without_a_grant)
 	ck_assert_str_eq(record.unit, "etl.service");
 	ck_assert_ptr_nonnull(strstr(record.subject.text, "credential='API_KEY'"));
 	core_check_chain(&world);
-	core_world_end(&world);
+	end();
+}
+END_TEST
+
+/* P2: the conditions of a process are not asked of the service manager, which is root. */
+START_TEST(only_a_rule_of_a_unit_alone_delivers)
+{
+	start();
+	grant("app", "\"user\":\"0\"", "");
+	grant("app", "\"group\":\"0\"", "");
+	grant("app", "\"user\":\"0\",\"unit\":\"etl.service\"", "");
+	grant("app", "\"group\":\"0\",\"unit\":\"etl.service\"", "");
+	grant("app", "\"token\":true,\"unit\":\"etl.service\"", "");
+	grant("app", "\"unit\":\"etl.service\"", ",\"staged_only\":true");
+	grant("app", "\"unit\":\"web.service\"", "");
+	grant("app", "\"unit\":\"etl@*.service\"", "");
+	grant("app", "\"unit\":\"etl@1.service\"", "");
+	refused("denied", "etl.service", "API_KEY");
+	refused("denied", "etl@.service", "API_KEY");
+	refused("denied", "etl@*.service", "API_KEY");
+	refused("denied", "etl@1.socket", "API_KEY");
+	refused("denied", "", "API_KEY");
+	grant("app", "\"unit\":\"etl.service\"", "");
+	delivered("key of app", "etl.service", "API_KEY");
+	end();
+}
+END_TEST
+
+START_TEST(what_the_unit_has_not_got_is_refused)
+{
+	start_granted();
+	core_stage(&world, "app", "NEW_KEY", "staged");
+	refused("not_found", "etl.service", "OTHER");
+	refused("not_found", "etl.service", "api_key");
+	refused("not_found", "etl.service", "");
+	refused("not_found", "etl.service", "API_KEY.txt");
+	refused("not_found", "etl.service", "LD_PRELOAD");
+	refused("not_found", "etl.service", "NEW_KEY"); /* it has no current version */
+	ck_assert_str_eq(core_record(&world, 0).detail, "no integration granted to the unit has this key");
+	end();
+}
+END_TEST
+
+/* A key that somebody adds to another integration must not change what a running system gets. */
+START_TEST(a_name_that_could_mean_two_things_is_refused)
+{
+	start_granted();
+	core_add_integration(&world, "billing");
+	core_put(&world, "billing", "ONLY_HERE", "key of billing");
+	grant("billing", "\"unit\":\"etl.service\"", "");
+	delivered("key of app", "etl.service", "API_KEY");
+	core_put(&world, "billing", "API_KEY", "another");
+	watch_log();
+	refused("conflict", "etl.service", "API_KEY");
+	ck_assert_ptr_nonnull(strstr(end_log(), "have this key: app and billing"));
+	delivered("key of billing", "etl.service", "ONLY_HERE");
+	end();
+}
+END_TEST
+
+START_TEST(two_grants_of_one_integration_mean_the_same)
+{
+	start();
+	grant("app", "\"unit\":\"etl@*.service\"", "");
+	grant("app", "\"unit\":\"etl@1.service\"", "");
+	delivered("key of app", "etl@1.service", "API_KEY");
+	end();
+}
+END_TEST
+
+START_TEST(an_integration_that_gives_nothing_delivers_nothing)
+{
+	start_granted();
+	core_set_state(&world, "app", "suspended");
+	watch_log();
+	refused("suspended", "etl.service", "API_KEY");
+	ck_assert_ptr_nonnull(strstr(
+		end_log(), "etl.service: credential API_KEY of app refused: the integration is suspended"));
+	core_set_state(&world, "app", "retired");
+	refused("retired", "etl.service", "API_KEY");
+	core_set_state(&world, "app", "active");
+	core_ask_ok(&world, UID_ADMIN, "integration.edit",
+		"{\"name\":\"app\",\"expires_at\":\"2027-01-16T00:00:00Z\"}");
+	core_clock_ms = 1800100000000;
+	refused("expired", "etl.service", "API_KEY");
+	core_ask_ok(&world, UID_ADMIN, "integration.edit", "{\"name\":\"app\",\"expires_at\":\"\"}");
+	delivered("key of app", "etl.service", "API_KEY");
+	end();
+}
+END_TEST
+
+START_TEST(a_value_that_has_expired_is_refused)
+{
+	start_granted();
+	core_ask_ok(&world, UID_OPERATOR, "secret.put",
+		"{\"integration\":\"app\",\"key\":\"API_KEY\",\"value\":\"v\",\"expires_at\":\"2027-01-16T00:"
+		"00:00Z\"}");
+	delivered("v", "etl.service", "API_KEY");
+	core_clock_ms = 1800100000000;
+	refused("expired", "etl.service", "API_KEY");
+	end();
+}
+END_TEST
+
+START_TEST(deliveries_count_towards_the_rate_limit)
+{
+	start_granted();
+	core_ask_ok(&world, UID_ADMIN, "integration.edit", "{\"name\":\"app\",\"rate_limit\":2}");
+	delivered("key of app", "etl.service", "API_KEY");
+	delivered("key of app", "etl.service", "API_KEY");
+	refused("rate_limited", "etl.service", "API_KEY");
+	core_clock_ms += 60000;
+	delivered("key of app", "etl.service", "API_KEY");
+	end();
+}
+END_TEST
+
+/* P9, and nobody could say who holds it. */
+START_TEST(a_unit_that_cannot_be_followed_gets_nothing)
+{
+	start_granted();
+	here.has_ended = true;
+	refused("denied", "etl.service", "API_KEY");
+	here.has_ended = false;
+	here.is_hidden = true;
+	refused("denied", "etl.service", "API_KEY");
+	ck_assert_ptr_nonnull(strstr(core_record(&world, 0).detail, "ended"));
+	ck_assert_str_eq(holders(), "");
+	end();
+}
+END_TEST
+
+START_TEST(without_locked_memory_there_is_no_value)
+{
+	struct pool_block block = {0};
+
+	start_granted();
+	ck_ok(pool_take(world.core->replies, 0, (size_t)world.limits.reply_pool_bytes / 4, &block));
+	refused("busy", "etl.service", "API_KEY");
+	ck_assert_str_eq(holders(), "");
+	pool_give(world.core->replies, &block);
+	delivered("key of app", "etl.service", "API_KEY");
+	end();
+}
+END_TEST
+
+/* P4, P5: what is not on disk did not happen, in memory neither. */
+START_TEST(a_delivery_that_cannot_be_recorded_is_none)
+{
+	start_granted();
+
+	struct store_counts before = core_counts(&world);
+
+	core_faults.commit = ERR_STORAGE_FULL;
+	refused("audit_unavailable", "etl.service", "API_KEY");
+	core_faults.append = ERR_STORAGE_FULL;
+	refused("audit_unavailable", "etl.service", "API_KEY");
+	ck_assert_uint_eq(core_counts(&world).runs, before.runs);
+	ck_assert_str_eq(holders(), "");
+	delivered("key of app", "etl.service", "API_KEY");
+
+	/* What was there before stays as it was. */
+	strcpy(here.invocation, second_invocation);
+	core_faults.commit = ERR_STORAGE_FULL;
+	refused("audit_unavailable", "etl.service", "API_KEY");
+	ck_assert_str_eq(holders(), "API_KEY=1:unit etl.service 01");
+	core_world_reopen(&world);
+	ck_assert_str_eq(holders(), "API_KEY=1:unit etl.service 01");
+	core_check_chain(&world);
+	end();
 }
 END_TEST
 
@@ -177,6 +470,168 @@ START_TEST(a_unit_that_is_restarted_all_the_time_does_not_flood_the_log)
 }
 END_TEST
 
-UNIT_MAIN("core_delivery", nothing_is_delivered_without_a_grant, a_sealed_vault_refuses_and_says_so,
+/* ---- delivered ---- */
+
+/* No quotes, no encoding, and no newline but its own. */
+START_TEST(a_value_is_delivered_as_it_is)
+{
+	start_granted();
+	core_ask_ok(&world, UID_OPERATOR, "secret.put",
+		"{\"integration\":\"app\",\"key\":\"API_KEY\",\"value\":\"/wEibGluZSIKCg==\",\"encoding\":"
+		"\"base64\",\"multiline\":true}");
+	ck_assert_str_eq(deliver("etl.service", "API_KEY"), "ok");
+	ck_assert_uint_eq(last.len, 10);
+	ck_assert_mem_eq(last.value, "\xff\x01\"line\"\n\n", 10);
+	end();
+}
+END_TEST
+
+START_TEST(a_delivery_is_a_run_in_the_record)
+{
+	start_granted();
+	delivered("key of app", "etl.service", "API_KEY");
+	ck_assert(last.is_secret);
+
+	struct record record = core_record(&world, 0);
+
+	ck_assert_str_eq(record.kind, "credential.deliver");
+	ck_assert_str_eq(record.outcome, "ok");
+	ck_assert_str_eq(record.unit, "etl.service");
+	ck_assert_str_eq(record.integration, "app");
+	ck_assert_str_eq(record.key, "API_KEY");
+	ck_assert_uint_eq(record.version, 1);
+	ck_assert_uint_eq(record.object, 1);
+	ck_assert_str_eq(record.subject.text, "API_KEY=1 credential='API_KEY'");
+	core_ask_ok(&world, UID_OPERATOR, "run.list", "{\"integration\":\"app\"}");
+
+	const cJSON *run = cJSON_GetArrayItem(core_result(&world, "runs"), 0);
+
+	ck_assert_str_eq(cJSON_GetStringValue(cJSON_GetObjectItem(run, "run")), record.run);
+	ck_assert_str_eq(cJSON_GetStringValue(cJSON_GetObjectItem(run, "unit")), "etl.service");
+	ck_assert_str_eq(cJSON_GetStringValue(cJSON_GetObjectItem(run, "state")), "delivered");
+	ck_assert(cJSON_IsNull(cJSON_GetObjectItem(run, "ended_at")));
+	core_ask_ok(&world, UID_OPERATOR, "usage.show", "{\"integration\":\"app\"}");
+	core_check_chain(&world);
+	end();
+}
+END_TEST
+
+START_TEST(every_instance_of_a_template_gets_its_own)
+{
+	start();
+	grant("app", "\"unit\":\"etl@*.service\"", "");
+	delivered("key of app", "etl@1.service", "API_KEY");
+	delivered("key of app", "etl@a\\x2fb.service", "API_KEY");
+	delivered("key of app", "etl@a@b.c.service", "API_KEY");
+	ck_assert_str_eq(core_record(&world, 0).unit, "etl@a@b.c.service");
+	end();
+}
+END_TEST
+
+/* ---- who holds it ---- */
+
+START_TEST(the_units_invocation_holds_what_was_delivered)
+{
+	start_granted();
+	delivered("key of app", "etl.service", "API_KEY");
+	ck_assert_str_eq(holders(), "API_KEY=1:unit etl.service 01");
+	core_put(&world, "app", "API_KEY", "two");
+	try_revoke("in_use", 1, "");
+	try_revoke("in_use", 1, ",\"processes_only\":true"); /* it is no child of somebody: it was given it */
+	core_world_reopen(&world); /* it survives the daemon */
+	ck_assert_str_eq(holders(), "API_KEY=1:unit etl.service 01");
+	try_revoke("in_use", 1, "");
+	delivered("two", "etl.service", "API_KEY");
+	ck_assert_str_eq(holders(), "API_KEY=1:unit etl.service 01, API_KEY=2:unit etl.service 01");
+	unit_stop();
+	ck_assert_str_eq(holders(), "");
+	try_revoke("ok", 1, "");
+	core_tick(world.core, false);
+	core_world_reopen(&world);
+	ck_assert_str_eq(holders(), "");
+	end();
+}
+END_TEST
+
+/* Between two of its commands, or where it remains after exit, the service manager keeps the value for the here. */
+START_TEST(an_empty_unit_holds_as_long_as_its_invocation_lasts)
+{
+	start_granted();
+	delivered("key of app", "etl.service", "API_KEY");
+	unit_empty();
+	core_tick(world.core, false);
+	ck_assert_str_eq(holders(), "API_KEY=1:unit etl.service 01");
+	core_world_reopen(&world);
+	core_tick(world.core, false);
+	ck_assert_str_eq(holders(), "API_KEY=1:unit etl.service 01");
+	strcpy(here.invocation, second_invocation);
+	ck_assert_str_eq(holders(), "");
+	end();
+}
+END_TEST
+
+/* Processes that a stopped unit leaves behind have what they had. */
+START_TEST(processes_that_are_left_behind_hold)
+{
+	start_granted();
+	delivered("key of app", "etl.service", "API_KEY");
+	here.invocation[0] = '\0';
+	core_tick(world.core, false);
+	ck_assert_str_eq(holders(), "API_KEY=1:unit etl.service 01");
+	unit_empty();
+	ck_assert_str_eq(holders(), "");
+	unit_place_remove(&here.place);
+	end();
+}
+END_TEST
+
+/* A new value for a unit that was restarted in the same cgroup is the new invocation's. */
+START_TEST(what_is_delivered_again_is_held_by_the_newer_invocation)
+{
+	start_granted();
+	delivered("key of app", "etl.service", "API_KEY");
+	delivered("key of app", "etl.service", "API_KEY"); /* for ExecStartPre= and for ExecStart= */
+	ck_assert_str_eq(holders(), "API_KEY=1:unit etl.service 01");
+	unit_empty();
+	strcpy(here.invocation, second_invocation);
+	ck_assert_str_eq(holders(), "");
+	delivered(
+		"key of app", "etl.service", "API_KEY"); /* its row was marked as gone and not removed yet */
+	ck_assert_str_eq(holders(), "API_KEY=1:unit etl.service 02");
+	core_world_reopen(&world);
+	ck_assert_str_eq(holders(), "API_KEY=1:unit etl.service 02");
+	end();
+}
+END_TEST
+
+/* Newer service managers ask from outside of the unit when it is reloaded. */
+START_TEST(a_value_that_is_asked_for_anew_is_held_by_the_same_unit)
+{
+	start_granted();
+	here.is_hidden = true;
+	refused("denied", "etl.service", "API_KEY");
+	here.is_hidden = false;
+	delivered("key of app", "etl.service", "API_KEY");
+	core_put(&world, "app", "API_KEY", "two");
+	here.is_hidden = true;
+	delivered("two", "etl.service", "API_KEY");
+	ck_assert_str_eq(holders(), "API_KEY=1:unit etl.service 01, API_KEY=2:unit etl.service 01");
+	refused("denied", "web.service", "API_KEY");
+	unit_stop();
+	ck_assert_str_eq(holders(), "");
+	end();
+}
+END_TEST
+
+UNIT_MAIN("core_delivery", nothing_is_delivered_without_a_grant, only_a_rule_of_a_unit_alone_delivers,
+	what_the_unit_has_not_got_is_refused, a_name_that_could_mean_two_things_is_refused,
+	two_grants_of_one_integration_mean_the_same, an_integration_that_gives_nothing_delivers_nothing,
+	a_value_that_has_expired_is_refused, deliveries_count_towards_the_rate_limit,
+	a_unit_that_cannot_be_followed_gets_nothing, without_locked_memory_there_is_no_value,
+	a_delivery_that_cannot_be_recorded_is_none, a_sealed_vault_refuses_and_says_so,
 	a_refusal_that_cannot_be_recorded_is_told_as_such,
-	a_unit_that_is_restarted_all_the_time_does_not_flood_the_log)
+	a_unit_that_is_restarted_all_the_time_does_not_flood_the_log, a_value_is_delivered_as_it_is,
+	a_delivery_is_a_run_in_the_record, every_instance_of_a_template_gets_its_own,
+	the_units_invocation_holds_what_was_delivered, an_empty_unit_holds_as_long_as_its_invocation_lasts,
+	processes_that_are_left_behind_hold, what_is_delivered_again_is_held_by_the_newer_invocation,
+	a_value_that_is_asked_for_anew_is_held_by_the_same_unit)

@@ -419,12 +419,57 @@ START_TEST(policy_refuses_a_token_of_another_user_unit_or_time)
 }
 END_TEST
 
-UNIT_MAIN("policy", policy_refuses_a_token_of_another_user_unit_or_time,
-	policy_refuses_a_rule_without_conditions, policy_refuses_overflow_ids_everywhere,
-	policy_refuses_a_unit_rule_without_a_proven_unit, policy_never_gives_values_to_a_role,
-	policy_refuses_rights_that_do_not_exist, policy_says_that_a_unit_is_not_proven,
-	policy_says_which_condition_failed, policy_tells_every_condition_and_whether_it_holds,
-	policy_rights_follow_the_truth_table, policy_gives_a_manager_three_rights_only,
-	policy_members_are_never_nobody, policy_knows_the_roles_of_somebody_who_is_not_here,
-	policy_roles_come_from_users_and_groups, policy_counts_root_and_the_daemon_as_admins,
-	policy_matches_unit_names_and_patterns, policy_agrees_with_a_plain_model)
+static const char *why_not_delivered(const struct grant_rule *rule, bool needs_token, const char *unit)
+{
+	const char *reason = "";
+	bool delivers = policy_delivers(rule, needs_token, unit, &reason);
+
+	ck_assert_int_eq(delivers, reason[0] == '\0');
+	return reason;
+}
+
+/* P2: who asks is the service manager, whose own user and groups say nothing about the unit. */
+START_TEST(policy_delivers_by_a_rule_of_a_unit_alone)
+{
+	static const char alone[] = "the rule is not of a unit alone",
+			  other[] = "the rule is for another unit";
+	const struct grant_rule none = {0}, user = {.has_uid = true, .unit = "etl.service"};
+	const struct grant_rule group = {.has_gid = true, .unit = "etl.service"};
+	const struct grant_rule staged = {.is_staged_only = true, .unit = "etl.service"};
+	const struct grant_rule unit = {.unit = "etl.service"}, any = {.unit = "etl@*.service"};
+	const struct grant_rule nobody = {.unit = ""}, escaped = {.unit = "etl@a\\x2fb.service"};
+
+	ck_assert_str_eq(why_not_delivered(&none, false, "etl.service"), alone);
+	ck_assert_str_eq(why_not_delivered(&user, false, "etl.service"), alone);
+	ck_assert_str_eq(why_not_delivered(&group, false, "etl.service"), alone);
+	ck_assert_str_eq(why_not_delivered(&unit, true, "etl.service"), alone);
+	ck_assert_str_eq(
+		why_not_delivered(&staged, false, "etl.service"), "the rule is for staged values only");
+	ck_assert_str_eq(why_not_delivered(&unit, false, "etl.socket"), other);
+	ck_assert_str_eq(why_not_delivered(&unit, false, ""), other);
+	ck_assert_str_eq(why_not_delivered(&nobody, false, ""), other);
+	ck_assert_str_eq(why_not_delivered(&any, false, "etl.service"), other);
+	ck_assert_str_eq(why_not_delivered(&any, false, "etl@.service"), other);
+	ck_assert_str_eq(why_not_delivered(&any, false, "etl@*.service"), other);
+	ck_assert_str_eq(why_not_delivered(&any, false, "etl@a/b.service"), other);
+	ck_assert_str_eq(why_not_delivered(&any, false, "x-etl@1.service"), other);
+	ck_assert_str_eq(why_not_delivered(&escaped, false, "etl@a/b.service"), other);
+	ck_assert_str_eq(why_not_delivered(&escaped, false, "etl@a-b.service"), other);
+	ck_assert_str_eq(why_not_delivered(&unit, false, "etl.service"), "");
+	ck_assert_str_eq(why_not_delivered(&any, false, "etl@1.service"), "");
+	ck_assert_str_eq(why_not_delivered(&any, false, "etl@a\\x2fb.service"), "");
+	ck_assert_str_eq(why_not_delivered(&any, false, "etl@a@b.c.service"), "");
+	ck_assert_str_eq(why_not_delivered(&escaped, false, "etl@a\\x2fb.service"), "");
+}
+END_TEST
+
+UNIT_MAIN("policy", policy_delivers_by_a_rule_of_a_unit_alone,
+	policy_refuses_a_token_of_another_user_unit_or_time, policy_refuses_a_rule_without_conditions,
+	policy_refuses_overflow_ids_everywhere, policy_refuses_a_unit_rule_without_a_proven_unit,
+	policy_never_gives_values_to_a_role, policy_refuses_rights_that_do_not_exist,
+	policy_says_that_a_unit_is_not_proven, policy_says_which_condition_failed,
+	policy_tells_every_condition_and_whether_it_holds, policy_rights_follow_the_truth_table,
+	policy_gives_a_manager_three_rights_only, policy_members_are_never_nobody,
+	policy_knows_the_roles_of_somebody_who_is_not_here, policy_roles_come_from_users_and_groups,
+	policy_counts_root_and_the_daemon_as_admins, policy_matches_unit_names_and_patterns,
+	policy_agrees_with_a_plain_model)

@@ -118,6 +118,38 @@ START_TEST(unit_pattern_matches_any_instance_and_nothing_else)
 }
 END_TEST
 
+/* The two texts that grants are looked up by are all that could match. */
+START_TEST(unit_pattern_of_a_unit_is_the_only_one_that_matches)
+{
+	static const char *const parts[] = {
+		"etl", "etl@", "@", "*", "@*", ".", "a.b", "\\x2f", ".service", ".socket", "1", "service"};
+	char pattern[UNIT_BYTES_MAX + 1] = "";
+	char text[2][64];
+
+	ck_assert(!text_unit_pattern("etl.service", pattern));
+	ck_assert(!text_unit_pattern("etl@.service", pattern));
+	ck_assert(!text_unit_pattern("etl@*.service", pattern));
+	ck_assert(!text_unit_pattern("", pattern));
+	ck_assert(text_unit_pattern("etl@a@b.c.service", pattern));
+	ck_assert_str_eq(pattern, "etl@*.service");
+	srandom(20261127);
+	for (int i = 0; i < 300000; i++) {
+		for (size_t t = 0; t < 2; t++) {
+			text[t][0] = '\0';
+			for (long n = random() % 5; n >= 0; n--)
+				strcat(text[t], parts[(size_t)random() % (sizeof(parts) / sizeof(parts[0]))]);
+		}
+
+		bool is_unit = text_is_unit_name(text[1], strlen(text[1]));
+		bool is_same = is_unit && strcmp(text[0], text[1]) == 0;
+		bool is_pattern = text_unit_pattern(text[1], pattern) && strcmp(text[0], pattern) == 0;
+
+		ck_assert_msg(text_unit_matches(text[0], text[1]) == (is_same || is_pattern), "%s %s",
+			text[0], text[1]);
+	}
+}
+END_TEST
+
 START_TEST(word_refuses_capitals_and_spaces)
 {
 	REFUSED(text_is_word, "", "A", "1a", "_a", ".a", "a b", "a-b", "aB", "a\n");
@@ -408,7 +440,8 @@ UNIT_MAIN("text", slug_refuses_other_alphabets, integration_name_refuses_empty_a
 	value_refuses_a_byte_over_the_limit, duration_refuses_other_forms, time_refuses_other_forms,
 	run_refuses_what_is_no_ulid, slug_accepts_its_alphabet,
 	integration_name_accepts_a_slug_with_or_without_workspace,
-	unit_name_accepts_plain_units_and_instances, unit_pattern_matches_any_instance_and_nothing_else,
-	text_allows_line_breaks_and_tabs_only, key_accepts_ordinary_names, value_accepts_any_other_bytes,
-	duration_counts_seconds, time_counts_milliseconds, run_accepts_every_digit,
-	format_time_stays_within_the_calendar, format_time_is_the_inverse_of_time)
+	unit_pattern_of_a_unit_is_the_only_one_that_matches, unit_name_accepts_plain_units_and_instances,
+	unit_pattern_matches_any_instance_and_nothing_else, text_allows_line_breaks_and_tabs_only,
+	key_accepts_ordinary_names, value_accepts_any_other_bytes, duration_counts_seconds,
+	time_counts_milliseconds, run_accepts_every_digit, format_time_stays_within_the_calendar,
+	format_time_is_the_inverse_of_time)

@@ -186,6 +186,22 @@ bool policy_grant_matches(const struct grant_rule *rule, enum grant_use use,
 	return reason == NULL;
 }
 
+bool policy_delivers(
+	const struct grant_rule *rule, bool needs_token, const char *unit, const char **reason_out)
+{
+	const char *reason = NULL;
+
+	if (rule->unit == NULL || rule->has_uid || rule->has_gid || needs_token)
+		reason = "the rule is not of a unit alone";
+	else if (rule->is_staged_only)
+		reason = "the rule is for staged values only"; /* P2 */
+	else if (!text_unit_matches(rule->unit, unit))
+		reason = "the rule is for another unit";
+	if (reason != NULL)
+		*reason_out = reason;
+	return reason == NULL;
+}
+
 bool policy_token_is_usable(const struct token_facts *token, const struct principal *principal,
 	int64_t now_ms, const char **reason_out)
 {

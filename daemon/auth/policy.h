@@ -77,6 +77,13 @@ size_t policy_grant_conditions(const struct grant_rule *rule, enum grant_use use
 bool policy_grant_matches(const struct grant_rule *rule, enum grant_use use,
 	const struct principal *principal, const char **reason_out);
 
+/*
+ * Does this grant give a unit its credentials, asked for by the service manager?  Only a rule of a unit alone does: what the
+ * other conditions ask about is not there yet.  reason_out: why not, a constant.
+ */
+bool policy_delivers(
+	const struct grant_rule *rule, bool needs_token, const char *unit, const char **reason_out);
+
 /* May this principal use this token now?  Asked when it is shown, and again at every use.  reason_out: why not, a constant. */
 bool policy_token_is_usable(const struct token_facts *token, const struct principal *principal,
 	int64_t now_ms, const char **reason_out);

@@ -112,11 +112,23 @@ static const char *cgroup_root(void)
 		       : "/sys/fs/cgroup/systemd";
 }
 
+void process_invocation(const char *unit, char out[PROCESS_INVOCATION_BYTES])
+{
+	char file[UNIT_BYTES_MAX + 64] = "";
+
+	snprintf(file, sizeof(file), "/run/systemd/units/invocation:%s", unit);
+
+	ssize_t got = readlink(file, out, PROCESS_INVOCATION_BYTES);
+
+	out[got == PROCESS_INVOCATION_BYTES - 1 ? got : 0] = '\0';
+	if (strspn(out, "0123456789abcdef") != strlen(out))
+		out[0] = '\0';
+}
+
 /* The unit's directory and invocation, of a process that is in this unit. */
 static void describe_unit(struct process *out)
 {
 	char path[PROCESS_CGROUP_BYTES] = "";
-	char file[UNIT_BYTES_MAX + 64] = "";
 	struct stat st = {0};
 
 	if (!procfs_unit_path(out->pid, out->unit, path, sizeof(path)))
@@ -128,13 +140,7 @@ static void describe_unit(struct process *out)
 		return;
 	}
 	out->cgroup_id = st.st_ino;
-	snprintf(file, sizeof(file), "/run/systemd/units/invocation:%s", out->unit);
-
-	ssize_t got = readlink(file, out->invocation, sizeof(out->invocation));
-
-	out->invocation[got == PROCESS_INVOCATION_BYTES - 1 ? got : 0] = '\0';
-	if (strspn(out->invocation, "0123456789abcdef") != strlen(out->invocation))
-		out->invocation[0] = '\0';
+	process_invocation(out->unit, out->invocation);
 }
 
 enum err process_describe(const struct principal *who, struct process *out)

@@ -31,6 +31,9 @@ const char *process_boot(void);
 /* Now, on the clock that start times are counted on. */
 uint64_t process_now_ticks(void);
 
+/* Which invocation of the unit the service manager tells of now; "" when it tells of none. */
+void process_invocation(const char *unit, char out[PROCESS_INVOCATION_BYTES]);
+
 /*
  * What the kernel tells about a caller whose pid is proven.  Where something cannot be told it stays empty.  ERR_DENIED: the
  * process has ended meanwhile, so that nothing of this is worth anything (P9).

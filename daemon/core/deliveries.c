@@ -1,15 +1,16 @@
 /*
  * A credential of a unit, asked for by the service manager: it has no line and no role, and goes the way of a request all the
- * same.  The default answer is no (P2), and it is recorded before anything leaves (P4).
+ * same.  The default answer is no (P2), and what is done is recorded before anything leaves (P4).
  */
 #include "handler.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#include "clock.h"
-#include "log.h"
+#include "unit_credentials.h"
+#include "env_open.h"
 #include "envelope.h"
+#include "holders.h"
 
 static const struct request_info delivery_info = {
 	.method = "credential.deliver", .right = RIGHT_GRANTED, .state = STATE_OPEN, .duty = DUTY_FETCH};
@@ -27,9 +28,88 @@ static void describe(struct call *call, const struct delivery *delivery)
 	snprintf(record->unit, sizeof(record->unit), "%s", delivery->unit);
 }
 
+/* What the journal says beside the reason: the other integration, or the way out. */
+static const char *word_hint(
+	struct call *call, enum err err, const char *reason, const struct unit_credential *found)
+{
+	const char *unit = call->exchange->delivery->unit;
+	char *text = call->detail_store;
+	size_t cap = sizeof(call->detail_store);
+
+	if (err == ERR_DENIED)
+		snprintf(text, cap, "%s; coffer grant add INTEGRATION unit=%s", reason, unit);
+	else if (err == ERR_CONFLICT)
+		snprintf(text, cap, "%s: %s and %s", reason, found->integration, found->other);
+	else
+		return NULL;
+	return text;
+}
+
+static enum err find(struct call *call, struct integration *integration, struct unit_credential *found)
+{
+	const struct delivery *delivery = call->exchange->delivery;
+	const char *reason = NULL;
+	enum err err = unit_credentials_find(call->core, delivery->unit, delivery->name, found, &reason);
+
+	if (err != OK)
+		return call_refuse(call, err, reason, word_hint(call, err, reason, found));
+	err = integration_load(call, found->integration, integration);
+	if (err == OK)
+		err = env_check_open(call, integration);
+	return err == OK ? env_check_rate(call, integration) : err;
+}
+
+/* The value as it is, in a locked block that is the whole reply (P1). */
+static enum err write_value(struct call *call, const struct secret *value)
+{
+	enum err err = pool_take(call->core->replies, call->who->uid, value->len, &call->secret_block);
+
+	if (err != OK)
+		return call_refuse(call, err, "no locked memory for the value", NULL);
+	memcpy(call->secret_block.bytes, value->bytes, value->len);
+	call->secret_len = value->len;
+	return OK;
+}
+
 static enum err deliver(struct call *call)
 {
-	return call_refuse(call, ERR_DENIED, "no grant of a unit alone matches", NULL);
+	struct integration integration = {0};
+	struct unit_credential found = {0};
+	struct store_run_version versions[ENV_KEYS_MAX] = {0};
+	enum err err = find(call, &integration, &found);
+	struct env_opening *opening = err == OK ? env_opening_new(call, &integration, ENV_CURRENT) : NULL;
+
+	if (err != OK)
+		return err;
+	if (opening == NULL)
+		return ERR_INTERNAL;
+	opening->only = found.key;
+	err = env_open(opening);
+	if (err != OK)
+		return err;
+
+	struct store_run run = env_run(opening, versions);
+
+	snprintf(call->record.key, sizeof(call->record.key), "%s", found.key);
+	call->record.version = opening->items[0].version;
+	call->record.object = found.grant;
+	call->is_key_known = true;
+	call_subject_text(call, "credential", call->exchange->delivery->name);
+	err = holders_give_unit(call, &integration, &run);
+	return err == OK ? write_value(call, &opening->items[0].value) : err;
+}
+
+/* The journal is root's, who may know why. */
+static enum err refuse_sealed(struct call *call)
+{
+	const struct core_seal *seal = &call->core->seal;
+	enum err err = seal_refuse(call);
+
+	snprintf(call->detail_store, sizeof(call->detail_store), "the vault is sealed%s%s%s%s",
+		seal->reason != NULL ? ": " : "", seal->reason != NULL ? seal->reason : "",
+		seal->mend != NULL ? "; " : "", seal->mend != NULL ? seal->mend : "");
+	call->detail = call->detail_store;
+	return err;
 }
 
 void turn_deliver(struct turn *turn, struct exchange *exchange, const struct delivery *delivery)
@@ -37,14 +117,16 @@ void turn_deliver(struct turn *turn, struct exchange *exchange, const struct del
 	struct core *core = turn_core(turn);
 	struct call call = {0};
 
+	core->request = (struct request){0}; /* what the one before asked for is not asked for now */
 	dispatch_begin(&call, core, exchange);
 	describe(&call, delivery);
 
-	enum err err = core->store == NULL ? seal_refuse(&call) : dispatch_perform(&call, deliver);
+	enum err err = core->store == NULL ? refuse_sealed(&call) : dispatch_perform(&call, deliver);
 
 	dispatch_finish(&call, err);
 	if (exchange->err != OK)
-		deliveries_log_refusal(core, exchange, call.record.detail);
+		deliveries_log_refusal(core, exchange, call.record.integration,
+			call.detail != NULL ? call.detail : call.record.detail);
 	arena_wipe(&core->arena);
 	scrub_registers_and_stack(); /* P1 */
 }

@@ -43,19 +43,19 @@ static struct told *find(struct core *core, uint64_t hash)
 	return oldest;
 }
 
-void deliveries_log_refusal(struct core *core, const struct exchange *exchange, const char *reason)
+void deliveries_log_refusal(
+	struct core *core, const struct exchange *exchange, const char *integration, const char *why)
 {
 	const struct delivery *delivery = exchange->delivery;
-	struct told *told = find(core, hash_of(delivery, reason));
+	struct told *told = find(core, hash_of(delivery, why));
 	int64_t now_ms = clock_monotonic_ms();
-	bool is_sealed = exchange->err == ERR_SEALED && core->seal.reason != NULL;
 
 	if (told->last_ms != 0 && now_ms - told->last_ms < QUIET_MS) {
 		told->unsaid++;
 		return;
 	}
-	log_warning("%s: credential %s refused: %s%s%s", delivery->unit, delivery->name, reason,
-		is_sealed ? ": " : "", is_sealed ? core->seal.reason : "");
+	log_warning("%s: credential %s%s%s refused: %s", delivery->unit, delivery->name,
+		integration[0] != '\0' ? " of " : "", integration, why);
 	if (told->unsaid > 0)
 		log_warning("%s: credential %s refused %u times more since it was said last", delivery->unit,
 			delivery->name, told->unsaid);

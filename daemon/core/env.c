@@ -96,7 +96,7 @@ enum err env_check_open(struct call *call, const struct integration *integration
 	return OK;
 }
 
-static enum err check_rate(struct call *call, const struct integration *integration)
+enum err env_check_rate(struct call *call, const struct integration *integration)
 {
 	int64_t per_minute = integration->rate_limit > 0 ? integration->rate_limit
 							 : call->core->limits->fetches_per_minute;
@@ -128,7 +128,7 @@ enum err handle_env_fetch(struct call *call)
 	if (err == OK)
 		err = env_check_open(call, &integration);
 	if (err == OK)
-		err = check_rate(call, &integration);
+		err = env_check_rate(call, &integration);
 	if (err != OK)
 		return err;
 	err = env_values_deliver(call, &integration,

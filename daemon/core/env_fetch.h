@@ -23,6 +23,9 @@ enum err env_find(
 /* SUSPENDED, RETIRED, EXPIRED: nothing goes out of this integration now. */
 enum err env_check_open(struct call *call, const struct integration *integration);
 
+/* RATE_LIMITED: it was fetched too often in this minute; else this one is counted. */
+enum err env_check_rate(struct call *call, const struct integration *integration);
+
 enum env_scope {
 	ENV_CURRENT,
 	ENV_STAGED_FIRST, /* a staged version stands in for the current one of its key */

@@ -119,7 +119,7 @@ struct call {
 	struct record record; /* what the audit record will say, apart from outcome and numbering */
 	int64_t retry_after_ms; /* with RATE_LIMITED and BUSY */
 	const char *detail; /* on a refusal: told to the caller; names things of ours only */
-	char detail_store[256];
+	char detail_store[400];
 	struct buf error_data; /* on a refusal: more members of error.data, without braces */
 	struct pool_block secret_block; /* a fetch's whole reply line, secret_len bytes of it */
 	size_t secret_len;
@@ -189,7 +189,8 @@ void dispatch_finish(struct call *call, enum err err);
 /* ---- deliveries.c ---- */
 
 /* The line for the journal: which unit does not start, and why; not again and again for one that is restarted all the time. */
-void deliveries_log_refusal(struct core *core, const struct exchange *exchange, const char *reason);
+void deliveries_log_refusal(
+	struct core *core, const struct exchange *exchange, const char *integration, const char *why);
 
 /* core.c: takes the answer of a commit that is waited for; arg is an enum err. */
 void core_on_own_commit(void *arg, enum err err);

@@ -11,19 +11,9 @@
 
 #include "secret_rows.h"
 
-/* What one request of the running turn did to a holding. */
-struct pending {
-	struct holding *holding;
-	bool is_new; /* made it; otherwise what it was before: */
-	int64_t was_runs;
-	bool was_repeated;
-	bool was_first_released;
-	bool is_last; /* left no run of it: it goes when this is durable, and nothing after this is the last again */
-};
-
 /* ---- what the running turn did ---- */
 
-static struct pending *add_pending(struct holders *holders, struct holding *holding)
+struct pending *holders_add_pending(struct holders *holders)
 {
 	if (holders->pending_count == holders->pending_cap) {
 		size_t cap = holders->pending_cap == 0 ? 64 : 2 * holders->pending_cap;
@@ -37,10 +27,20 @@ static struct pending *add_pending(struct holders *holders, struct holding *hold
 
 	struct pending *pending = &holders->pending[holders->pending_count++];
 
-	*pending = (struct pending){.holding = holding,
-		.was_runs = holding->runs,
-		.was_repeated = holding->is_repeated,
-		.was_first_released = holding->is_first_released};
+	*pending = (struct pending){0};
+	return pending;
+}
+
+static struct pending *add_pending(struct holders *holders, struct holding *holding)
+{
+	struct pending *pending = holders_add_pending(holders);
+
+	if (pending == NULL)
+		return NULL;
+	pending->holding = holding;
+	pending->was_runs = holding->runs;
+	pending->was_repeated = holding->is_repeated;
+	pending->was_first_released = holding->is_first_released;
 	return pending;
 }
 
@@ -63,9 +63,13 @@ void holders_take_back(struct core *core, size_t mark)
 	struct holders *holders = core->holders;
 
 	while (holders != NULL && holders->pending_count > mark) {
-		const struct pending *pending = &holders->pending[--holders->pending_count];
+		struct pending *pending = &holders->pending[--holders->pending_count];
 		struct holding *holding = pending->holding;
 
+		if (holding == NULL) {
+			holder_unit_take_back(core, pending);
+			continue;
+		}
 		if (pending->is_new) {
 			drop_holding(core, holding);
 			continue;
@@ -80,9 +84,14 @@ void holders_keep(struct core *core)
 {
 	struct holders *holders = core->holders;
 
-	for (size_t i = 0; holders != NULL && i < holders->pending_count; i++)
-		if (holders->pending[i].is_last)
-			drop_holding(core, holders->pending[i].holding);
+	for (size_t i = 0; holders != NULL && i < holders->pending_count; i++) {
+		struct pending *pending = &holders->pending[i];
+
+		if (pending->holding == NULL)
+			holder_unit_keep(pending);
+		else if (pending->is_last)
+			drop_holding(core, pending->holding);
+	}
 	if (holders != NULL)
 		holders->pending_count = 0;
 }

@@ -4,6 +4,7 @@
  */
 #include "holders.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,6 +22,20 @@ void holder_unit_free(struct unit_holding *unit)
 	free(unit);
 }
 
+/*
+ * The service manager keeps what it was given for a unit until the invocation ends, also while no process is in it: between
+ * two commands, or where it remains after exit.  Processes that it leaves behind keep it longer.
+ */
+static bool is_kept(const struct unit_holding *unit)
+{
+	char invocation[PROCESS_INVOCATION_BYTES] = "";
+
+	if (unit->given_ticks != 0 || unit->invocation[0] == '\0')
+		return false;
+	process_invocation(unit->unit, invocation);
+	return strcmp(unit->invocation, invocation) == 0;
+}
+
 bool holder_units_check(struct unit_holding *unit)
 {
 	struct descent descent = {.cgroup = unit->cgroup,
@@ -28,50 +43,70 @@ bool holder_units_check(struct unit_holding *unit)
 		.given_ticks = unit->given_ticks,
 		.is_any_parent = unit->is_any_parent};
 
-	if (unit->state != UNIT_GONE && !descent_may_hold(&descent))
+	if (unit->state != UNIT_GONE && !is_kept(unit) && !descent_may_hold(&descent))
 		unit->state = UNIT_GONE;
 	return unit->state != UNIT_GONE;
 }
 
-static struct unit_holding *find(
-	const struct core *core, const struct holding *holding, const struct held_version *version)
+struct unit_holding *holder_units_find(const struct core *core,
+	const unsigned char integration_id[STORE_ID_BYTES], const struct held_version *version,
+	uint64_t cgroup_id)
 {
 	struct unit_holding *unit = NULL;
 
 	TAILQ_FOREACH(unit, &core->holders->units, all)
 	{
-		if (unit->state != UNIT_GONE && unit->cgroup_id == holding->holder->cgroup_id &&
-			unit->version.version == version->version &&
+		if (unit->cgroup_id == cgroup_id && unit->version.version == version->version &&
 			strcmp(unit->version.key, version->key) == 0 &&
-			memcmp(unit->integration_id, holding->integration_id, STORE_ID_BYTES) == 0)
+			memcmp(unit->integration_id, integration_id, STORE_ID_BYTES) == 0 &&
+			strcmp(unit->boot, process_boot()) == 0)
 			return unit;
 	}
 	return NULL;
+}
+
+struct unit_holding *holder_units_make(struct core *core, const unsigned char integration_id[STORE_ID_BYTES],
+	const char *integration, const struct held_version *version, const struct holder_place *place)
+{
+	struct unit_holding *unit = calloc(1, sizeof(*unit));
+
+	if (unit == NULL)
+		return NULL;
+	memcpy(unit->integration_id, integration_id, sizeof(unit->integration_id));
+	snprintf(unit->integration, sizeof(unit->integration), "%s", integration);
+	unit->version = *version;
+	unit->boot = strdup(process_boot());
+	unit->unit = strdup(place->unit);
+	unit->invocation = strdup(place->invocation);
+	unit->cgroup = strdup(place->cgroup);
+	unit->cgroup_id = place->cgroup_id;
+	if (unit->boot == NULL || unit->unit == NULL || unit->invocation == NULL || unit->cgroup == NULL) {
+		holder_unit_free(unit);
+		return NULL;
+	}
+	TAILQ_INSERT_TAIL(&core->holders->units, unit, all);
+	return unit;
+}
+
+static struct unit_holding *find(
+	const struct core *core, const struct holding *holding, const struct held_version *version)
+{
+	return holder_units_find(core, holding->integration_id, version, holding->holder->cgroup_id);
 }
 
 static struct unit_holding *make(
 	struct core *core, const struct holding *holding, const struct held_version *version)
 {
 	const struct holder *holder = holding->holder;
-	struct unit_holding *unit = calloc(1, sizeof(*unit));
+	const struct holder_place place = {
+		holder->unit, holder->invocation, holder->cgroup, holder->cgroup_id};
+	struct unit_holding *unit =
+		holder_units_make(core, holding->integration_id, holding->integration, version, &place);
 
 	if (unit == NULL)
 		return NULL;
-	memcpy(unit->integration_id, holding->integration_id, sizeof(unit->integration_id));
-	memcpy(unit->integration, holding->integration, sizeof(unit->integration));
-	unit->version = *version;
-	unit->boot = strdup(process_boot());
-	unit->unit = strdup(holder->unit);
-	unit->invocation = strdup(holder->invocation);
-	unit->cgroup = strdup(holder->cgroup);
-	unit->cgroup_id = holder->cgroup_id;
 	unit->given_ms = holding->given_ms;
 	unit->given_ticks = holding->given_ticks;
-	if (unit->boot == NULL || unit->unit == NULL || unit->invocation == NULL || unit->cgroup == NULL) {
-		holder_unit_free(unit);
-		return NULL;
-	}
-	TAILQ_INSERT_TAIL(&core->holders->units, unit, all);
 	return unit;
 }
 
@@ -88,7 +123,7 @@ static void add(struct core *core, const struct holding *holding, const struct h
 			holding->holder->unit);
 		return;
 	}
-	if (holding->given_ticks < unit->given_ticks) {
+	if (holding->given_ticks < unit->given_ticks || unit->state == UNIT_GONE) {
 		unit->given_ticks = holding->given_ticks;
 		unit->given_ms = holding->given_ms;
 		unit->state = UNIT_NEW;
@@ -105,7 +140,7 @@ static bool is_known(const struct core *core, const struct holding *holding)
 	for (size_t i = 0; i < holding->version_count; i++) {
 		const struct unit_holding *unit = find(core, holding, &holding->versions[i]);
 
-		if (unit == NULL || unit->given_ticks > holding->given_ticks)
+		if (unit == NULL || unit->state == UNIT_GONE || unit->given_ticks > holding->given_ticks)
 			return false;
 	}
 	return true;

@@ -31,6 +31,12 @@ static enum err visit_holding(
 	return err;
 }
 
+/* Children of ended holders are no holders to everybody; a unit that was given it is. */
+static bool is_asked(const struct holder_filter *filter, const struct unit_holding *unit)
+{
+	return !filter->is_processes_only || unit->given_ticks == 0;
+}
+
 static enum err visit_units(struct core *core, const struct holder_filter *filter, holder_fn *fn, void *arg)
 {
 	struct unit_holding *unit = NULL;
@@ -41,7 +47,7 @@ static enum err visit_units(struct core *core, const struct holder_filter *filte
 		struct holder_view view = {
 			.integration = unit->integration, .version = &unit->version, .unit = unit};
 
-		if (err == OK && unit->state != UNIT_GONE &&
+		if (err == OK && unit->state != UNIT_GONE && is_asked(filter, unit) &&
 			matches(filter, unit->integration_id, &unit->version) && holder_units_check(unit))
 			err = fn(arg, &view);
 	}
@@ -65,7 +71,7 @@ enum err holders_each(struct core *core, const struct holder_filter *filter, hol
 					err = visit_holding(holding, filter, fn, arg);
 			}
 		}
-	return err == OK && !filter->is_processes_only ? visit_units(core, filter, fn, arg) : err;
+	return err == OK ? visit_units(core, filter, fn, arg) : err;
 }
 
 struct counting {

@@ -65,7 +65,7 @@ struct holder {
 
 enum unit_state { UNIT_NEW, UNIT_STORED, UNIT_GONE };
 
-/* Children of ended holders may live in this unit's invocation. */
+/* A unit's invocation that was given the version by the service manager, or in which children of ended holders may live. */
 struct unit_holding {
 	TAILQ_ENTRY(unit_holding) all;
 	enum unit_state state;
@@ -80,7 +80,8 @@ struct unit_holding {
 	char *cgroup;
 	uint64_t cgroup_id;
 	int64_t given_ms;
-	uint64_t given_ticks;
+	uint64_t
+		given_ticks; /* 0: the unit itself was given it: whoever is in it counts, and so does it while it is empty */
 	bool is_any_parent;
 };
 
@@ -99,6 +100,12 @@ enum err holders_load(struct core *core);
  * room to remember; DENIED: the caller has ended.
  */
 enum err holders_give(struct call *call, const struct integration *integration, struct store_run *run);
+
+/*
+ * The same for a unit that the service manager asks for (call->exchange->delivery): its invocation is the holder, for as long as
+ * it lasts; the process that asks is not.  DENIED: the caller has ended, or the unit's cgroup cannot be seen.
+ */
+enum err holders_give_unit(struct call *call, const struct integration *integration, struct store_run *run);
 
 /* ---- what a request did to memory, until it is durable ---- */
 
@@ -197,6 +204,40 @@ struct holders {
 	size_t share_cap;
 	struct process_watch *watch;
 };
+
+/* What one request of the running turn did to a holding or to a unit. */
+struct pending {
+	struct holding *holding; /* NULL: it did it to unit */
+	bool is_new; /* made it; otherwise what it was before: */
+	int64_t was_runs;
+	bool was_repeated;
+	bool was_first_released;
+	bool is_last; /* left no run of it: it goes when this is durable, and nothing after this is the last again */
+	struct unit_holding *unit;
+	struct unit_holding was_unit; /* owns the texts that unit does not */
+};
+
+struct pending *holders_add_pending(struct holders *holders); /* NULL: no memory */
+
+/* ---- holder_deliveries.c: what was given to a unit was not, or is durable ---- */
+
+void holder_unit_take_back(struct core *core, struct pending *pending);
+void holder_unit_keep(struct pending *pending);
+
+/* Where a process of a unit lives; texts are the caller's. */
+struct holder_place {
+	const char *unit;
+	const char *invocation;
+	const char *cgroup;
+	uint64_t cgroup_id;
+};
+
+/* Also one that is marked as gone and not removed yet: its row would be the same. */
+struct unit_holding *holder_units_find(const struct core *core,
+	const unsigned char integration_id[STORE_ID_BYTES], const struct held_version *version,
+	uint64_t cgroup_id);
+struct unit_holding *holder_units_make(struct core *core, const unsigned char integration_id[STORE_ID_BYTES],
+	const char *integration, const struct held_version *version, const struct holder_place *place);
 
 /* The process has ended, or has wiped what it was given: do children of it that are left in its unit hold it? */
 void holder_units_leave(struct core *core, const struct holding *holding, bool is_alive);

@@ -17,7 +17,8 @@ struct listing {
 	int64_t since_ms;
 };
 
-static const char *state_word(enum run_state state)
+/* A process that lets go of what it was given says so later; what a unit was given has no process to say it. */
+static const char *state_word(const struct store_run *run)
 {
 	static const char *const words[] = {[RUN_HELD] = "running",
 		[RUN_UNKNOWN] = "unknown",
@@ -25,7 +26,7 @@ static const char *state_word(enum run_state state)
 		[RUN_RELEASED] = "released",
 		[RUN_ENDED] = "ended"};
 
-	return words[state];
+	return run->state == RUN_RELEASED && run->end_ms == 0 ? "delivered" : words[run->state];
 }
 
 /* A process that has just ended, or was not found again: memory knows what the row does not. */
@@ -71,7 +72,7 @@ static void write_end(struct json_writer *w, const struct store_run *run)
 {
 	bool is_told = run->end_status != RUN_STATUS_UNKNOWN;
 
-	json_put_string(w, "state", state_word(run->state));
+	json_put_string(w, "state", state_word(run));
 	json_put_time(w, "ended_at", run->end_ms);
 	write_number(w, "exit_status", is_told && WIFEXITED(run->end_status), WEXITSTATUS(run->end_status));
 	write_number(w, "signal", is_told && WIFSIGNALED(run->end_status), WTERMSIG(run->end_status));

@@ -84,7 +84,7 @@ static void take_back(struct core *core, struct exchange *exchange, enum err err
 	exchange->reply.must_close = must_close;
 	reply_write_error(exchange, &(struct refusal){.err = told});
 	if (exchange->delivery != NULL)
-		deliveries_log_refusal(core, exchange, "it could not be recorded");
+		deliveries_log_refusal(core, exchange, "", "it could not be recorded");
 }
 
 void turn_checkpoint(struct core *core)

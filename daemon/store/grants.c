@@ -133,6 +133,16 @@ enum err store_grant_each(struct store *store, store_grant_fn *fn, void *arg)
 	return visit(&query, fn, arg);
 }
 
+enum err store_grant_of_unit(
+	struct store *store, const char *unit, const char *pattern, store_grant_fn *fn, void *arg)
+{
+	QUERY_AUTO query = query_start(store, STATEMENT_GRANT_OF_UNIT);
+
+	query_put_text(&query, unit);
+	query_put_text(&query, pattern);
+	return visit(&query, fn, arg);
+}
+
 /* Takes the next grant; *has_row_out false at the end. */
 static enum err next(struct query *query, struct store_grant *out, bool *has_row_out)
 {

@@ -185,6 +185,9 @@ enum err store_grant_of(struct store *store, const unsigned char integration_id[
 enum err store_grant_each(struct store *store, store_grant_fn *fn, void *arg);
 /* Those that could match this uid: its own and those without a user condition, by integration name. */
 enum err store_grant_for_uid(struct store *store, uint32_t uid, store_grant_fn *fn, void *arg);
+/* Those whose unit is one of these two texts, by integration name; pattern may be NULL. */
+enum err store_grant_of_unit(
+	struct store *store, const char *unit, const char *pattern, store_grant_fn *fn, void *arg);
 
 /* ---- managers of integrations ---- */
 
