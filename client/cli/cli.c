@@ -171,6 +171,7 @@ static enum err open_vault(struct cli *cli)
 	struct coffer_options options = {
 		.size = sizeof(options),
 		.socket_path = args_text(&cli->args, SLOT_SOCKET),
+		.timeout_ms = cli->timeout_ms,
 		.flags = args_text(&cli->args, SLOT_USER) != NULL ? COFFER_USER_VAULT : 0,
 	};
 

@@ -19,6 +19,7 @@ struct cli {
 	const struct command *command; /* NULL until it is known */
 	struct args args;
 	coffer *vault; /* opened by the first call */
+	int timeout_ms; /* of a call; 0: the library's */
 	int exit_status; /* of a command that did what it was told */
 };
 

@@ -11,6 +11,7 @@
 
 #include "cli.h"
 #include "commands.h"
+#include "complete.h"
 #include "help.h"
 
 /* Widths and output are those of UTF-8, wherever we are. */
@@ -125,6 +126,8 @@ static enum err run(struct cli *cli, int argc, char **argv)
 		help_overview(is_asked ? stdout : stderr, NULL);
 		return is_asked ? OK : ERR_USAGE;
 	}
+	if (strcmp(argv[words_at], COMPLETE_COMMAND) == 0)
+		return complete_run(argv + words_at + 1, (size_t)(argc - words_at - 1));
 	while (words_at + (int)count < argc && count < 2 && !is_option(argv[words_at + (int)count]))
 		count++;
 	if (count > 0 && strcmp(argv[words_at], "help") == 0)
