@@ -79,7 +79,7 @@ class Metrics(CommandTest):
     def test_a_file_that_cannot_be_written_is_said_and_leaves_nothing(self):
         with FakeDaemon(self.answer) as daemon:
             for path, word in (
-                (self.path("none/coffer.prom"), "cannot be made"),
+                (self.path("none/coffer.prom"), "cannot be written"),
                 (self.directory, "cannot be written"),
                 ("/" + 5000 * "x", "coffer: metrics: /xxx"),
             ):
@@ -219,6 +219,14 @@ class Metrics(CommandTest):
         self.assertEqual(super().read(path), self.ask())
         self.assertEqual(stat.S_IMODE(os.stat(path).st_mode), 0o640)
         self.assertEqual(os.listdir(self.directory), ["coffer.prom"])
+
+    def test_a_path_through_a_link_is_refused(self):
+        os.mkdir(self.path("real"))
+        os.symlink(self.path("real"), self.path("link"))
+        with FakeDaemon(self.answer) as daemon:
+            done = manage(daemon, "metrics", "--textfile", self.path("link/coffer.prom"))
+        self.refused(done, 74, "through a symbolic link")
+        self.assertEqual(os.listdir(self.path("real")), [])
 
     def test_a_link_is_replaced_and_not_followed(self):
         elsewhere = self.write("elsewhere", "precious\n")

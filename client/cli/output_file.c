@@ -5,11 +5,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
+#include <linux/openat2.h>
 #include <stdbool.h>
-#include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "cli.h"
@@ -57,6 +60,8 @@ enum err output_file_close(const struct cli *cli, const char *path, FILE *stream
 
 /* ---- a file that is written again and again ---- */
 
+enum { MADE_BYTES = 32 };
+
 static bool write_whole(int fd, const char *bytes, size_t len)
 {
 	for (size_t done = 0; done < len;) {
@@ -71,17 +76,48 @@ static bool write_whole(int fd, const char *bytes, size_t len)
 	return true;
 }
 
-enum err output_file_replace(const struct cli *cli, const char *path, const char *bytes, size_t len)
+/*
+ * The directory of a path, and the name in it.  A symbolic link in the path could be somebody else's, who would choose
+ * where a command of root's writes.
+ */
+static int open_directory(const char *path, const char **name_out)
+{
+	struct open_how how = {
+		.flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
+		.resolve = RESOLVE_NO_SYMLINKS,
+	};
+	const char *slash = strrchr(path, '/');
+	char directory[PATH_MAX] = ".";
+
+	*name_out = slash == NULL ? path : slash + 1;
+	if (slash != NULL && snprintf(directory, sizeof(directory), "%.*s",
+				     slash == path ? 1 : (int)(slash - path), path) >= PATH_MAX) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	return (int)syscall(SYS_openat2, AT_FDCWD, directory, &how, sizeof(how));
+}
+
+/* A new file beside it, which readers of the directory take for none of theirs. */
+static int make_beside(int directory, char made[MADE_BYTES])
+{
+	uint64_t number = 0;
+
+	if (getrandom(&number, sizeof(number), 0) != (ssize_t)sizeof(number))
+		return -1;
+	(void)snprintf(made, MADE_BYTES, ".coffer-%016" PRIx64, number);
+	return openat(directory, made, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+}
+
+/* False, with errno, when the file is not there as a whole; what was begun is gone. */
+static bool replace_in(int directory, const char *name, const char *bytes, size_t len)
 {
 	enum { OWNER_AND_GROUP = 0640 };
-	char made[PATH_MAX] = "";
-	int size = snprintf(made, sizeof(made), "%s.XXXXXX", path);
-	int fd = size > 0 && size < PATH_MAX ? mkostemp(made, O_CLOEXEC) : -1;
+	char made[MADE_BYTES] = "";
+	int fd = make_beside(directory, made);
 
-	if (size >= PATH_MAX)
-		errno = ENAMETOOLONG;
 	if (fd < 0)
-		return cli_fail(cli, ERR_STORAGE, "%s cannot be made: %s", path, strerror(errno));
+		return false;
 
 	bool is_whole = write_whole(fd, bytes, len) && fchmod(fd, OWNER_AND_GROUP) == 0;
 	int number = errno;
@@ -90,9 +126,27 @@ enum err output_file_replace(const struct cli *cli, const char *path, const char
 		is_whole = false;
 		number = errno;
 	}
-	if (is_whole && rename(made, path) == 0)
-		return OK;
+	if (is_whole && renameat(directory, made, directory, name) == 0)
+		return true;
 	number = is_whole ? errno : number;
-	(void)unlink(made);
-	return cli_fail(cli, ERR_STORAGE, "%s cannot be written: %s", path, strerror(number));
+	(void)unlinkat(directory, made, 0);
+	errno = number;
+	return false;
+}
+
+enum err output_file_replace(const struct cli *cli, const char *path, const char *bytes, size_t len)
+{
+	const char *name = NULL;
+	int directory = open_directory(path, &name);
+
+	if (directory < 0 && errno == ELOOP)
+		return cli_fail(cli, ERR_STORAGE,
+			"%s cannot be written: its path leads through a symbolic link", path);
+
+	bool is_done = directory >= 0 && replace_in(directory, name, bytes, len);
+	int number = errno;
+
+	if (directory >= 0)
+		(void)close(directory);
+	return is_done ? OK : cli_fail(cli, ERR_STORAGE, "%s cannot be written: %s", path, strerror(number));
 }

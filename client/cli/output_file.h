@@ -21,6 +21,7 @@ enum err output_file_close(const struct cli *cli, const char *path, FILE *stream
 
 /*
  * Writes a file in place of what was there: readers find the old one or the whole new one.  For its owner and group alone.
+ * No directory of its path may be a symbolic link.
  * ERR_STORAGE, reported.
  */
 enum err output_file_replace(const struct cli *cli, const char *path, const char *bytes, size_t len);
