@@ -158,10 +158,13 @@ static enum err check_vault(struct checking *checking, const char **reason_out)
 int setup_check(const struct config *config)
 {
 	struct checking checking = {0};
+	struct setup_refusal refusal = {0};
 	const char *reason = NULL;
 	char archived[64] = "";
-	enum err err = setup_open(config, &checking.store, &checking.keys, &reason);
+	enum err err = setup_open(config, &checking.store, &checking.keys, &refusal);
 
+	if (err != OK)
+		reason = refusal.reason;
 	if (err == OK) {
 		reason = "no locked memory";
 		err = arena_init(&checking.arena, 2 * ENVELOPE_BYTES_MAX, config->allow_swap);

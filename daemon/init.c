@@ -133,15 +133,6 @@ static enum err make_root_key(
 	return err;
 }
 
-static bool is_vault_there(const struct config *config)
-{
-	char path[CONFIG_PATH_BYTES + 16] = "";
-	struct stat st = {0};
-
-	snprintf(path, sizeof(path), "%s/coffer.db", config->state_dir);
-	return lstat(path, &st) == 0;
-}
-
 /* What this run made, to be taken back when it fails; a vault that was there before never gets here. */
 struct made {
 	bool is_directory;
@@ -188,7 +179,7 @@ static enum err make_state_dir(const struct config *config, bool *is_new_out, co
 /* What is in the way is found before anything is made. */
 static enum err check_room(const struct config *config, const char **reason_out)
 {
-	if (is_vault_there(config)) {
+	if (setup_has_store(config)) {
 		*reason_out = setup_about_store(
 			config, ERR_CONFLICT, "there is a vault already; it is left as it is");
 		return ERR_CONFLICT;

@@ -17,6 +17,7 @@
 #include "harden.h"
 #include "host.h"
 #include "log.h"
+#include "opening.h"
 #include "roles.h"
 #include "server.h"
 #include "service.h"
@@ -33,11 +34,13 @@ struct daemon {
 	char host[HOST_NAME_BYTES];
 	struct config *config; /* of the start, but for its rules and limits, which a reload changes */
 	struct roles roles;
+	struct opening opening;
 	struct core *core;
 	struct server *server;
 	uv_loop_t loop;
 	uv_poll_t signals;
 	uv_poll_t processes; /* those that were given values, when one ends */
+	bool has_processes; /* not while sealed */
 	uv_timer_t ticks;
 	uv_timer_t watchdog;
 	int signal_fd;
@@ -58,8 +61,11 @@ static void announce(const struct daemon *daemon)
 {
 	const char *error = daemon->reload_error;
 
-	service_status("Serving, connections: %zu%s%s", server_connection_count(daemon->server),
-		error[0] != '\0' ? "; the last reload was refused: " : "", error);
+	if (core_is_sealed(daemon->core))
+		service_status("Sealed: %s", daemon->opening.reason);
+	else
+		service_status("Serving, connections: %zu%s%s", server_connection_count(daemon->server),
+			error[0] != '\0' ? "; the last reload was refused: " : "", error);
 }
 
 /* ---- stop and reload ---- */
@@ -74,7 +80,8 @@ static void on_server_stopped(void *arg)
 	struct daemon *daemon = arg;
 
 	uv_close((uv_handle_t *)&daemon->signals, on_handle_closed);
-	uv_close((uv_handle_t *)&daemon->processes, on_handle_closed);
+	if (daemon->has_processes)
+		uv_close((uv_handle_t *)&daemon->processes, on_handle_closed);
 	uv_close((uv_handle_t *)&daemon->ticks, on_handle_closed);
 	uv_close((uv_handle_t *)&daemon->watchdog, on_handle_closed);
 }
@@ -97,6 +104,23 @@ static void on_broken(void *arg)
 	stop(arg, err_exit_code(ERR_STORAGE));
 }
 
+static void watch_processes(struct daemon *daemon);
+
+static void unseal(struct daemon *daemon)
+{
+	enum err err = opening_retry(&daemon->opening, daemon->core);
+
+	if (!core_is_sealed(daemon->core) && err != OK) {
+		complain(err, "the start cannot be recorded in the audit log");
+		stop(daemon, err_exit_code(err));
+		return;
+	}
+	if (err != OK)
+		return;
+	watch_processes(daemon);
+	log_notice("unsealed");
+}
+
 static void reload_config(struct daemon *daemon)
 {
 	struct config *config = NULL;
@@ -106,7 +130,7 @@ static void reload_config(struct daemon *daemon)
 
 	if (err == OK)
 		err = roles_resolve(config, &roles);
-	if (err == OK)
+	if (err == OK && !core_is_sealed(daemon->core))
 		err = core_record_daemon(
 			daemon->core, "daemon.reload"); /* who is admin changes: not without a record (P4) */
 	snprintf(daemon->reload_error, sizeof(daemon->reload_error), "%s",
@@ -131,6 +155,8 @@ static void reload_config(struct daemon *daemon)
 	config_free(config);
 	roles_clear(&old_roles);
 	log_notice("reloaded roles, rules and limits");
+	if (core_is_sealed(daemon->core))
+		unseal(daemon);
 }
 
 static void reload(struct daemon *daemon)
@@ -216,25 +242,29 @@ static enum err start_core(struct daemon *daemon, int *fd_out, const char **reas
 		.backup_dir = daemon->config->backup_dir,
 		.archive_dir = daemon->config->archive_dir,
 		.host = daemon->host};
-	enum err err = setup_open(daemon->config, &options.store, &options.keys, reason_out);
+	enum err err = opening_begin(&daemon->opening, daemon->config);
 
 	host_name(daemon->host);
-
+	*reason_out = daemon->opening.reason;
 	if (err != OK)
 		return err;
 	err = take_socket(daemon, fd_out, reason_out);
-	if (err == OK) {
-		*reason_out = log_about("state_dir", daemon->config->state_dir, "the vault cannot be loaded");
-		err = core_new(&options, &daemon->core);
-	}
 	if (err != OK) {
-		keys_free(options.keys);
-		store_close(options.store);
+		opening_clear(&daemon->opening);
 		return err;
 	}
-	*reason_out = log_about(
-		"state_dir", daemon->config->state_dir, "the start cannot be recorded in the audit log");
-	return core_record_daemon(daemon->core, "daemon.start");
+	*reason_out = daemon->opening.reason;
+	return opening_finish(&daemon->opening, &options, &daemon->core);
+}
+
+static void watch_processes(struct daemon *daemon)
+{
+	if (core_is_sealed(daemon->core))
+		return;
+	daemon->processes.data = daemon;
+	uv_poll_init(&daemon->loop, &daemon->processes, core_processes_fd(daemon->core));
+	uv_poll_start(&daemon->processes, UV_READABLE, on_processes);
+	daemon->has_processes = true;
 }
 
 static void start_timers(struct daemon *daemon)
@@ -245,9 +275,7 @@ static void start_timers(struct daemon *daemon)
 	daemon->ticks.data = daemon;
 	uv_poll_init(&daemon->loop, &daemon->signals, daemon->signal_fd);
 	uv_poll_start(&daemon->signals, UV_READABLE, on_signal);
-	daemon->processes.data = daemon;
-	uv_poll_init(&daemon->loop, &daemon->processes, core_processes_fd(daemon->core));
-	uv_poll_start(&daemon->processes, UV_READABLE, on_processes);
+	watch_processes(daemon);
 	uv_timer_init(&daemon->loop, &daemon->ticks);
 	uv_timer_start(&daemon->ticks, on_tick, TICK_MS, TICK_MS);
 	uv_timer_init(&daemon->loop, &daemon->watchdog);
@@ -302,14 +330,16 @@ static int serve(struct daemon *daemon)
 		core_free(daemon->core);
 		return complain(err, reason);
 	}
-	log_notice("version " COFFER_VERSION " serves %s", daemon->config->socket);
+	log_notice("version " COFFER_VERSION " serves %s%s", daemon->config->socket,
+		core_is_sealed(daemon->core) ? ", sealed" : "");
 	service_notify("READY=1");
 	announce(daemon);
 	uv_run(&daemon->loop, UV_RUN_DEFAULT);
 	server_free(daemon->server);
 	core_set_connections(daemon->core, NULL, NULL);
 	core_tick(daemon->core, true);
-	if (daemon->exit_code == 0 && core_record_daemon(daemon->core, "daemon.stop") != OK)
+	if (daemon->exit_code == 0 && !core_is_sealed(daemon->core) &&
+		core_record_daemon(daemon->core, "daemon.stop") != OK)
 		log_warning("the stop could not be recorded");
 	core_free(daemon->core);
 	uv_loop_close(&daemon->loop);

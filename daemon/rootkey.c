@@ -19,6 +19,9 @@
 
 static const char credential_name[] = "rootkey";
 
+/* What the unit's SetCredential= gives where LoadCredentialEncrypted= finds no file: else the daemon could not start. */
+static const char absent_credential[] = "absent";
+
 static void close_fd(int *fd)
 {
 	if (*fd >= 0)
@@ -89,12 +92,21 @@ static bool read_whole(int fd, unsigned char *out, size_t cap, size_t *len_out)
 	return false;
 }
 
-static const char *absent_reason(const struct config *config)
+static enum err refuse_absent(const struct config *config, const char **reason_out)
 {
-	return config->root_key_source == ROOT_KEY_FILE
-		       ? "there is no root key there; make the vault with cofferd init, or restore the key "
-			 "with cofferd recover"
-		       : "there is no root key there; set LoadCredentialEncrypted=rootkey:… in the unit";
+	*reason_out =
+		config->root_key_source == ROOT_KEY_FILE
+			? "there is no root key there; make the vault with cofferd init, or restore the "
+			  "key with cofferd recover"
+			: "there is no root key there; as root, make the vault with cofferd init, or "
+			  "restore the key with cofferd recover";
+	return ERR_NOT_FOUND;
+}
+
+static bool is_absent(const struct config *config, const unsigned char *text, size_t len)
+{
+	return config->root_key_source == ROOT_KEY_CREDENTIAL && len == strlen(absent_credential) &&
+	       memcmp(text, absent_credential, len) == 0;
 }
 
 static enum err read_key(
@@ -105,8 +117,10 @@ static enum err read_key(
 
 	FD_AUTO fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
 
+	if (fd < 0 && errno == ENOENT)
+		return refuse_absent(config, reason_out);
 	if (fd < 0) {
-		*reason_out = errno == ENOENT ? absent_reason(config) : "the root key cannot be opened";
+		*reason_out = "the root key cannot be opened";
 		return ERR_CONFIG;
 	}
 
@@ -121,6 +135,8 @@ static enum err read_key(
 	*reason_out = "this is not a coffer root key: wrong length, format or checksum";
 	if (!read_whole(fd, text.bytes, ROOT_KEY_TEXT_BYTES, &len))
 		return ERR_CONFIG;
+	if (is_absent(config, text.bytes, len))
+		return refuse_absent(config, reason_out);
 	return root_key_parse((const char *)text.bytes, len, out) == OK ? OK : ERR_CONFIG;
 }
 

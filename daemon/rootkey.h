@@ -8,8 +8,8 @@
 #include "keys.h"
 
 /*
- * Reads the key.  ERR_CONFIG: absent, not a regular file, readable by others, or not a root key; reason_out names the
- * file and says which.  The text is wiped.
+ * Reads the key.  ERR_NOT_FOUND: there is none.  ERR_CONFIG: not a regular file, readable by others, or not a root key.
+ * reason_out names the file and says which.  The text is wiped.
  */
 enum err rootkey_read(const struct config *config, struct root_key **out, const char **reason_out);
 

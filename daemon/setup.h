@@ -11,9 +11,15 @@
 #include "keys.h"
 #include "store.h"
 
-/* Reads the root key, opens the store, unwraps the keyring.  reason_out: what is wrong with which path, and the way out. */
+/* Why a vault does not open: two texts, valid as log_about says. */
+struct setup_refusal {
+	const char *reason; /* what is wrong with which path, and the way out */
+	const char *mend; /* the same for everybody: a constant that names no path */
+};
+
+/* Reads the root key, opens the store, unwraps the keyring.  ERR_BUSY: another process has it; else there is something to mend. */
 enum err setup_open(const struct config *config, struct store **store_out, struct keys **keys_out,
-	const char **reason_out);
+	struct setup_refusal *refusal_out);
 
 /* Whom a new vault's root key is sealed to. */
 enum { SETUP_RECIPIENTS_MAX = 8 };
@@ -42,6 +48,12 @@ bool setup_write_line(const char *text);
 
 /* Says why and gives the exit code. */
 int setup_fail(enum err err, const char *reason);
+
+bool setup_has_store(const struct config *config); /* something of that name is there */
+
+/* With a root key that was read already.  reason_out: a constant, about the store. */
+enum err setup_open_store(const struct config *config, const struct root_key *root, struct store **store_out,
+	struct keys **keys_out, const char **reason_out);
 
 /* A reason of the store's, with the path that it is about; valid as log_about says. */
 const char *setup_about_store(const struct config *config, enum err err, const char *reason);

@@ -105,6 +105,17 @@ class Status(CommandTest):
         with FakeDaemon(self.answer) as daemon:
             self.assertEqual(manage(daemon, "status").stdout, "Version: 0.1.0\nSealed:  yes\n")
 
+    def test_a_sealed_vault_is_shown_with_its_way_out_and_is_no_success(self):
+        self.status = {"version": "0.1.0", "sealed": True, "mend": "it is not initialised; run cofferd init as root", "reason": "no key"}
+        with FakeDaemon(self.answer) as daemon:
+            for options in ((), ("--json",)):
+                done = manage(daemon, "status", *options)
+                self.assertEqual((done.status, done.stderr), (75, ""))
+                self.assertIn("run cofferd init as root", done.stdout)
+            self.assertRegex(manage(daemon, "status").stdout, r"(?m)^Way out: it is not initialised; run cofferd init as root$")
+            self.status = STATUS
+            self.assertEqual(manage(daemon, "status").status, 0)
+
     def test_watching_needs_a_terminal_and_sensible_words(self):
         with FakeDaemon(self.answer) as daemon:
             self.refused(manage(daemon, "status", "--watch"), 64, "needs a terminal")

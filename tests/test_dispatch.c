@@ -46,6 +46,7 @@ START_TEST(a_sealed_vault_answers_only_what_needs_no_store)
 	ck_assert(cJSON_IsTrue(core_result(&world, "sealed")));
 	ck_assert_str_eq(core_result_text(&world, "reason"), "the root key is missing");
 	core_ask_ok(&world, UID_STRANGER, "status", "{}");
+	ck_assert_str_eq(core_result_text(&world, "mend"), "run cofferd recover as root");
 	ck_assert_ptr_null(core_result(&world, "reason"));
 	core_ask_ok(&world, UID_STRANGER, "hello", "{}");
 	ck_assert(cJSON_IsTrue(core_result(&world, "sealed")));

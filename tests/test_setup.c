@@ -199,12 +199,17 @@ static void start_with_vault(void)
 	init(recovery);
 }
 
+static const char *mend; /* of the last open_vault that was refused */
+
 static enum err open_vault(const char **reason_out)
 {
 	struct store *store = NULL;
 	struct keys *keys = NULL;
-	enum err err = setup_open(config, &store, &keys, reason_out);
+	struct setup_refusal refusal = {0};
+	enum err err = setup_open(config, &store, &keys, &refusal);
 
+	*reason_out = refusal.reason;
+	mend = refusal.mend;
 	keys_free(keys);
 	store_close(store);
 	return err;
@@ -245,9 +250,9 @@ static void fill_vault(void)
 	struct core_options options = {
 		.limits = &config->limits, .rules = &config->rules, .roles = &nobody, .may_swap = true};
 	struct core *core = NULL;
-	const char *reason = "";
+	struct setup_refusal refusal = {0};
 
-	ck_assert_int_eq((int)setup_open(config, &options.store, &options.keys, &reason), (int)OK);
+	ck_assert_int_eq((int)setup_open(config, &options.store, &options.keys, &refusal), (int)OK);
 	ck_assert_int_eq((int)core_new(&options, &core), (int)OK);
 	send_line(core, "integration.add",
 		"{\"name\":\"a\",\"title\":\"t\",\"description\":\"d\",\"owner\":\"o\",\"contact\":\"c\"}");
@@ -753,14 +758,63 @@ START_TEST(open_tells_a_damaged_keyring_from_a_wrong_key)
 }
 END_TEST
 
+static void check_mend(const char *part)
+{
+	const char *reason = NULL;
+
+	ck_assert_int_ne((int)open_vault(&reason), (int)OK);
+	ck_assert_msg(strstr(mend, part) != NULL, "%s", mend);
+	ck_assert_ptr_null(strchr(mend, '/')); /* everybody reads it */
+}
+
+START_TEST(open_tells_everybody_the_way_out)
+{
+	struct root_key *other = NULL;
+	char key[256] = "";
+	const char *reason = NULL;
+
+	start();
+	check_mend("it is not initialised; run cofferd init");
+	config->root_key_source = ROOT_KEY_CREDENTIAL;
+	setenv("CREDENTIALS_DIRECTORY", dir, 1);
+	check_mend("it is not initialised; run cofferd init as root");
+	write_file("rootkey", "absent", 6, 0400); /* as the unit gives it where there is none */
+	check_mend("it is not initialised; run cofferd init as root");
+	check_open_refused(
+		ERR_CONFIG, "there is no root key there; as root, make the vault with cofferd init");
+	config->root_key_source = ROOT_KEY_FILE;
+	ck_assert_int_eq(run(setup_init, ""), EXIT_OK);
+
+	size_t len = read_file("key", key, sizeof(key));
+
+	ck_assert_int_eq(unlink(in_dir("key")), 0);
+	check_mend("its root key is missing; run cofferd recover");
+	write_file("key", "nonsense", 8, 0400);
+	check_mend("journalctl -u cofferd");
+	ck_assert_int_eq(unlink(in_dir("key")), 0);
+	ck_assert_int_eq((int)root_key_generate(&other), (int)OK);
+	ck_assert_int_eq((int)rootkey_write(config, other, &reason), (int)OK);
+	root_key_free(other);
+	check_mend("the root key is another vault's");
+	ck_assert_int_eq(unlink(in_dir("key")), 0);
+	write_file("key", key, len, 0400);
+	damage("PRAGMA user_version=2147483647; UPDATE state SET created_ms = created_ms");
+	check_mend("its store was written by a newer version of coffer");
+	check_open_refused(ERR_CONFIG, "written by a newer version of coffer");
+	ck_assert_int_eq(unlink(in_dir("state/coffer.db")), 0);
+	check_mend("its store is missing; restore a backup");
+	end();
+}
+END_TEST
+
 START_TEST(open_refuses_a_vault_that_is_open)
 {
 	struct store *store = NULL;
 	struct keys *keys = NULL;
-	const char *reason = NULL;
+	struct setup_refusal refusal = {0};
 
 	start_with_vault();
-	ck_assert_int_eq((int)setup_open(config, &store, &keys, &reason), (int)OK);
+	ck_assert_int_eq((int)setup_open(config, &store, &keys, &refusal), (int)OK);
 	check_open_refused(ERR_BUSY, "another process");
 	keys_free(keys);
 	store_close(store);
@@ -1016,7 +1070,7 @@ UNIT_MAIN("setup", init_leaves_a_vault_that_exists_as_it_is, init_leaves_any_fil
 	open_refuses_a_root_key_that_others_may_read_or_change, open_refuses_a_root_key_of_another_user,
 	open_refuses_what_is_no_root_key, open_without_its_credential_names_the_setting,
 	open_refuses_a_vault_that_others_may_reach, open_tells_a_damaged_keyring_from_a_wrong_key,
-	open_refuses_a_vault_that_is_open, check_finds_each_kind_of_damage,
+	open_tells_everybody_the_way_out, open_refuses_a_vault_that_is_open, check_finds_each_kind_of_damage,
 	check_begins_at_the_cut_and_finds_damage_behind_it, check_says_what_it_has_read,
 	check_needs_the_root_key, recover_refuses_what_is_no_recovery_key,
 	recover_refuses_the_recovery_key_of_another_vault, recover_leaves_a_root_key_that_exists_as_it_is,

@@ -336,6 +336,12 @@ START_TEST(a_store_that_is_refused_for_its_schema_is_not_written_to)
 	struct world world;
 
 	start_closed(&world);
+	change(&world, "PRAGMA user_version=2147483647");
+	ck_assert_uint_eq(world_entries(&world), 1);
+	expect_open(&world, ERR_UNSUPPORTED, "written by a newer version");
+	ck_assert_uint_eq(world_entries(&world), 1); /* nor is a file added */
+	world_end(&world);
+	start_closed(&world);
 	change_and_die(&world, "PRAGMA user_version=2147483647");
 	check_untouched_by_a_refusal(&world, ERR_UNSUPPORTED, "written by a newer version");
 	world_end(&world);

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "cli.h"
+#include "commands.h"
 #include "status_screen.h"
 #include "table.h"
 
@@ -19,6 +20,7 @@ enum { SECONDS_DEFAULT = 2, SECONDS_MAX = 3600 };
 static const struct column status[] = {
 	{"Version", "version", SHOW_TEXT},
 	{"Sealed", "sealed", SHOW_TEXT},
+	{"Way out", "mend", SHOW_TEXT},
 	{"Reason", "reason", SHOW_TEXT},
 	{"Host", "host", SHOW_TEXT},
 	{"Vault", "vault", SHOW_TEXT},
@@ -112,13 +114,24 @@ static enum err read_seconds(const struct cli *cli, const char *text, int *out)
 	return *out >= 1 && *out <= SECONDS_MAX ? OK : cli_usage(cli, "--watch: seconds from 1 to 3600");
 }
 
+/* A vault that serves nothing is an answer, but no success for whoever asks whether it is well. */
+static enum err once(struct cli *cli)
+{
+	REPLY_AUTO reply = {0};
+	enum err err = cli_ask(cli, cli->command->kind, &reply);
+
+	if (err == OK)
+		err = cli_show(cli, &reply);
+	return err == OK && reply_flag(&reply, NULL, "sealed") ? ERR_SEALED : err;
+}
+
 enum err status_run(struct cli *cli)
 {
 	const char *text = args_text(&cli->args, SLOT_WATCH);
 	int seconds = 0;
 
 	if (text == NULL)
-		return cli_request(cli);
+		return once(cli);
 
 	enum err err = read_seconds(cli, text, &seconds);
 

@@ -325,6 +325,8 @@ enum err handle_status(struct call *call)
 	json_begin_object(w);
 	json_put_string(w, "version", COFFER_VERSION);
 	json_put_bool(w, "sealed", call->core->store == NULL);
+	if (call->core->store == NULL)
+		json_put_string(w, "mend", call->core->seal.mend);
 	if (call->roles != 0) {
 		json_put_time(w, "started_at", call->core->started_ms);
 		json_put_string(w, "reason", call->core->store == NULL ? call->core->seal.reason : NULL);

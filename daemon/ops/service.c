@@ -88,6 +88,11 @@ int service_connect(void)
 	return fd;
 }
 
+bool service_is_managed(void)
+{
+	return getenv("NOTIFY_SOCKET") != NULL;
+}
+
 void service_notify(const char *state)
 {
 	int fd = service_connect();

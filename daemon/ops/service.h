@@ -16,6 +16,8 @@
  */
 int service_connect(void);
 
+bool service_is_managed(void); /* NOTIFY_SOCKET is set: somebody waits for us, and starts us again */
+
 /* Sends e.g. "READY=1\nSTATUS=…"; silent without NOTIFY_SOCKET.  Never blocks for long. */
 void service_notify(const char *state);
 

@@ -143,6 +143,14 @@ enum err files_check(const struct store_files *files, const char **reason_out)
 	return OK;
 }
 
+bool files_have_log(const struct store_files *files)
+{
+	struct stat status = {0};
+
+	return fstatat(files->dir_fd, DATABASE "-wal", &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       status.st_size > 0;
+}
+
 enum err files_make(const struct store_files *files, const char **reason_out)
 {
 	for (size_t i = 0; i < NAME_COUNT; i++) {

@@ -6,6 +6,7 @@
 #define COFFER_STORE_FILES_H
 
 #include <limits.h>
+#include <stdbool.h>
 
 #include "err.h"
 
@@ -21,6 +22,9 @@ void files_close(struct store_files *files); /* fine on one that files_open refu
 
 /* The database and, when they are there, its log and journal are ours and plain.  ERR_NOT_FOUND: no database. */
 enum err files_check(const struct store_files *files, const char **reason_out);
+
+/* The write-ahead log holds something, as after a kill. */
+bool files_have_log(const struct store_files *files);
 
 /* An empty database file that nobody else can open.  ERR_CONFLICT: something of that name is there in any form. */
 enum err files_make(const struct store_files *files, const char **reason_out);

@@ -68,19 +68,19 @@ static enum err connect(struct store *store, const char *path, const char **reas
 }
 
 /* Closing a database whose log a kill has left would write to it. */
-static int write_on_close(struct store *store, bool may_write)
+static int fold_on_close(struct store *store, bool may_fold)
 {
-	return sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, !may_write, NULL);
+	return sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, !may_fold, NULL);
 }
 
 /* Nothing is written to what is not ours, nor to what a newer version has made of it. */
-static enum err check_schema(struct store *store, const char **reason_out)
+static enum err check_schema(struct store *store, const struct store_files *files, const char **reason_out)
 {
-	int rc = write_on_close(store, false);
+	int rc = fold_on_close(store, !files_have_log(files));
 	enum err err = rc == SQLITE_OK ? schema_check(store->db, &rc, reason_out) : ERR_STORAGE;
 
 	if (rc == SQLITE_OK && err == OK)
-		rc = write_on_close(store, true);
+		rc = fold_on_close(store, true);
 	return rc == SQLITE_OK ? err : explain(store, rc, reason_out);
 }
 
@@ -158,12 +158,12 @@ enum err store_create(const char *directory, struct store **out, const char **re
 
 /* ---- open ---- */
 
-static enum err open_steps(struct store *store, const char *path, const char **reason_out)
+static enum err open_steps(struct store *store, const struct store_files *files, const char **reason_out)
 {
-	enum err err = connect(store, path, reason_out);
+	enum err err = connect(store, files->path, reason_out);
 
 	if (err == OK)
-		err = check_schema(store, reason_out);
+		err = check_schema(store, files, reason_out);
 	if (err == OK)
 		err = check_pages(store, reason_out);
 	if (err == OK)
@@ -189,7 +189,7 @@ enum err store_open(const char *directory, struct store **out, const char **reas
 		*reason_out = "no memory for the store";
 		return ERR_STORAGE;
 	}
-	err = open_steps(store, files.path, reason_out);
+	err = open_steps(store, &files, reason_out);
 	if (err != OK) {
 		store_close(store);
 		return err;

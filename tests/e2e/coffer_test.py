@@ -346,11 +346,11 @@ class Vault:
         equal(done.returncode, 0, f"exit status of cofferd init ({done.stderr})")
         self.recovery_key = done.stdout
 
-    def cofferd(self, *words, **more):
+    def cofferd(self, *words, env=None, **more):
         """cofferd's commands for a stopped vault, or a start that is expected to fail."""
         return subprocess.run(
             [self.programs["cofferd"], *words, "--config", self.config],
-            env=self.environment(),
+            env=env or self.environment(),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
