@@ -52,21 +52,27 @@ class Page:
     """One page as man(1) shows it: its sections, and what is in them."""
 
     def __init__(self, path):
-        shown = subprocess.run(
-            ["man", "--warnings", "-E", "UTF-8", "--nh", "--nj", "-l", str(path)],
-            env=ENVIRONMENT, stdin=subprocess.DEVNULL, capture_output=True, text=True, encoding="utf-8", check=False,
-        )  # fmt: skip
         self.name = path.name
-        if shown.returncode != 0 or shown.stderr:
-            fault(self.name, f"man cannot show it without a warning: {shown.stderr.strip()}")
+        self.show(path, "80")  # for its warnings: long words have little room there
+        shown = self.show(path, "240")
         # Bold and underlined as a terminal without colours shows them.
-        self.text = re.sub(r"\x1b\[[\d;]*m|.\x08", "", shown.stdout)
+        self.text = re.sub(r"\x1b\[[\d;]*m|.\x08", "", shown)
         self.sections = {}
         for line in self.text.splitlines():
             if re.match(r"[A-Z\[]", line):
                 self.sections[line] = []
             elif self.sections and line.startswith(" "):  # else the page's foot
                 list(self.sections.values())[-1].append(line)
+
+    def show(self, path, width):
+        done = subprocess.run(
+            ["man", "--warnings", "-E", "UTF-8", "--nh", "--nj", "-l", str(path)],
+            env={**ENVIRONMENT, "MANWIDTH": width}, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+            encoding="utf-8", check=False,
+        )  # fmt: skip
+        if done.returncode != 0 or done.stderr:
+            fault(self.name, f"man cannot show it without a warning: {done.stderr.strip()}")
+        return done.stdout
 
     def parts(self, section):
         """{heading of a subsection: its lines}"""
