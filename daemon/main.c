@@ -36,6 +36,7 @@ struct daemon {
 	struct roles roles;
 	struct opening opening;
 	struct core *core;
+	struct handover handover; /* what of it is not served yet */
 	struct server *server;
 	uv_loop_t loop;
 	uv_poll_t signals;
@@ -217,12 +218,10 @@ static size_t count_connections(void *arg)
 
 static enum err take_socket(struct daemon *daemon, int *fd_out, const char **reason_out)
 {
-	struct handover handover = {0};
-	enum err err = handover_take(&handover, reason_out);
+	enum err err = handover_take(&daemon->handover, reason_out);
 
-	*fd_out = handover.socket;
-	handover.socket = -1;
-	handover_clear(&handover);
+	*fd_out = daemon->handover.socket;
+	daemon->handover.socket = -1;
 	if (err != OK || *fd_out >= 0)
 		return err;
 	err = server_listen(daemon->config->socket, fd_out, reason_out);
@@ -283,6 +282,28 @@ static void start_timers(struct daemon *daemon)
 		uv_timer_start(&daemon->watchdog, on_watchdog, 0, (uint64_t)watchdog_ms);
 }
 
+/* Not serving credentials is no reason not to serve: those who wait at the socket are told by its end. */
+static void hand_out(struct daemon *daemon)
+{
+	struct handover *handover = &daemon->handover;
+	enum err err = OK;
+
+	if (handover->credentials < 0 && handover->stored_count == 0)
+		return;
+	err = server_hand_out(
+		daemon->server, handover->credentials, handover->stored, handover->stored_count);
+	if (err == OK) {
+		handover->credentials = -1;
+		handover->stored_count = 0;
+	} else {
+		log_error("credentials of units are not served: %s",
+			err == ERR_NOT_FOUND ? "there is no service manager that could keep connections "
+					       "(Type=notify and NotifyAccess=main)"
+					     : err_text(err));
+	}
+	handover_clear(handover);
+}
+
 static enum err start(struct daemon *daemon, const char **reason_out)
 {
 	int fd = -1;
@@ -301,6 +322,7 @@ static enum err start(struct daemon *daemon, const char **reason_out)
 		daemon->config->allow_swap, &daemon->server);
 	if (err != OK)
 		return err;
+	hand_out(daemon);
 	core_set_connections(daemon->core, count_connections, daemon->server);
 	core_set_broken(daemon->core, on_broken, daemon);
 	start_timers(daemon);

@@ -89,7 +89,7 @@ static inline void turns(unsigned count)
 	} while (0)
 
 /* Everything that the server holds is given back at the end of every test, whatever happened in it. */
-static void world_stop(void)
+static inline void world_stop(void)
 {
 	server_stop(world.server, 0, world_on_stopped, NULL);
 	TURN_UNTIL(world.stops == 1);
@@ -142,7 +142,7 @@ static void client_say(int fd, const char *text)
 }
 
 /* Sends len bytes that fit no socket buffer at once, then a newline if asked. */
-static void client_send_long(int fd, size_t len, bool ends)
+static inline void client_send_long(int fd, size_t len, bool ends)
 {
 	char chunk[4096] = "";
 
@@ -200,7 +200,7 @@ static inline void client_discard(int fd, size_t len)
 	}
 }
 
-static bool client_is_closed(int fd)
+static inline bool client_is_closed(int fd)
 {
 	char byte = 0;
 	ssize_t count = recv(fd, &byte, 1, MSG_PEEK);

@@ -42,11 +42,13 @@ struct core {
 	unsigned refused;
 	unsigned ends;
 	unsigned undelivered;
+	unsigned delivered; /* asked for, also when refused */
+	char last_id[64];
 	unsigned replies; /* made and not cleared */
 	unsigned end_exchanges; /* of the last turn_end */
 	unsigned credentialed;
 	enum err refused_with;
-	char refused_detail[64];
+	char refused_detail[256];
 	char challenge[64];
 	pid_t cred_pid;
 	char order[STUB_ORDER_MAX]; /* the last byte of each line */
@@ -150,6 +152,19 @@ void turn_handle(struct turn *turn, struct exchange *exchange, char *line, size_
 	else
 		stub_enqueue(turn, exchange);
 	wipe(line, len);
+}
+
+/* The value is as many 'S' as the credential's name says; a name that begins with "no" is refused. */
+void turn_deliver(struct turn *turn, struct exchange *exchange, const struct delivery *delivery)
+{
+	stub.delivered++;
+	snprintf(stub.last_id, sizeof(stub.last_id), "%s", delivery->id);
+	exchange->err = stub_begins(delivery->name, strlen(delivery->name), "no") ? ERR_DENIED : OK;
+	if (exchange->err == OK) {
+		stub_reply_filled(exchange, strtoul(delivery->name, NULL, 10), true);
+		exchange->reply.bytes[exchange->reply.len - 1] = 'S';
+	}
+	stub_enqueue(turn, exchange);
 }
 
 void turn_refuse(struct turn *turn, struct exchange *exchange, enum err err, const char *detail)

@@ -68,7 +68,7 @@ bool claim_parse(const char *address, size_t len, struct claim *out)
 	return true;
 }
 
-static bool read_claim(int socket_fd, struct claim *out)
+bool claim_read(int socket_fd, struct claim *out)
 {
 	struct sockaddr_un address = {0};
 	socklen_t len = sizeof(address);
@@ -86,7 +86,7 @@ enum err claim_take(
 	bool is_readable = false;
 
 	*out = (struct claim){0};
-	is_readable = read_claim(socket_fd, out);
+	is_readable = claim_read(socket_fd, out);
 	*reason_out = NULL;
 	if (principal->uid != 0)
 		*reason_out = REASON_NOT_ROOT;

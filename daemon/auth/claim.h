@@ -17,6 +17,9 @@ struct claim {
 /* The bytes of an address, from the leading NUL of the abstract namespace on.  False for any other form. */
 bool claim_parse(const char *address, size_t len, struct claim *out);
 
+/* The claim of whoever is at the other end of a connection, for messages: nothing has been asked of the kernel yet. */
+bool claim_read(int socket_fd, struct claim *out);
+
 /*
  * Who is at the other end of a connection, already identified, and what it may ask for.  ERR_DENIED: it is not the
  * service manager starting that unit (reason_out, a constant); what could be read of its claim is in out, else "".

@@ -1,7 +1,7 @@
 /*
  * Keeps the turn: what arrived in one turn of the loop shares one commit, and replies leave after it
  * (P5).  And the beginning and the end of serving.  Who gets in is acceptor.c's, what connections do is
- * conn.c's, what a line means is core's.
+ * conn.c's, credentials of units are handouts.c's, what a line means is core's.
  */
 #include "server.h"
 
@@ -11,6 +11,7 @@
 #include "acceptor.h"
 #include "clock.h"
 #include "conn_set.h"
+#include "handouts.h"
 #include "listen.h"
 #include "log.h"
 
@@ -21,13 +22,15 @@ enum {
 struct server {
 	struct conn_set conns;
 	struct acceptor acceptor;
+	struct handouts handouts;
 	struct listen_file file;
 	uv_check_t check;
 	uv_idle_t awake; /* runs while the next turn has work already */
 	uv_timer_t sweep; /* runs while there are connections */
 	uv_timer_t drain; /* runs while stopping */
 	bool must_sweep;
-	int open_parts; /* the acceptor and the handles above */
+	bool has_handouts;
+	int open_parts; /* the acceptor, the handouts and the handles above */
 	bool is_stopping;
 	server_stopped_fn *done;
 	void *done_arg;
@@ -62,11 +65,12 @@ static void on_check(uv_check_t *handle)
 		conn_set_sweep(set, clock_monotonic_ms());
 	server->must_sweep = false;
 	conn_set_handle_ready(set);
+	handouts_take_turn(&server->handouts);
 	if (turn_is_open(set->turn))
 		turn_end(set->turn);
 	if (uv_is_closing((uv_handle_t *)handle)) /* the turn's end was the server's */
 		return;
-	if (conn_set_has_ready(set) || turn_is_open(set->turn))
+	if (conn_set_has_ready(set) || handouts_have_ready(&server->handouts) || turn_is_open(set->turn))
 		uv_idle_start(&server->awake, on_awake);
 	else
 		uv_idle_stop(&server->awake);
@@ -92,23 +96,43 @@ static void on_acceptor_closed(struct acceptor *acceptor)
 	part_closed((struct server *)(void *)((char *)acceptor - offsetof(struct server, acceptor)));
 }
 
+static void on_handouts_closed(struct handouts *handouts)
+{
+	part_closed((struct server *)(void *)((char *)handouts - offsetof(struct server, handouts)));
+}
+
+static bool is_empty(const struct server *server)
+{
+	return server_connection_count(server) == 0 && server->handouts.count == 0;
+}
+
 /* Nobody is connected any more; what the last ones left to be recorded is recorded now. */
 static void finish(struct server *server)
 {
 	if (turn_is_open(server->conns.turn))
 		turn_end(server->conns.turn);
+	if (server->has_handouts)
+		handouts_close(&server->handouts, on_handouts_closed);
 	uv_close((uv_handle_t *)&server->check, on_handle_closed);
 	uv_close((uv_handle_t *)&server->awake, on_handle_closed);
 	uv_close((uv_handle_t *)&server->sweep, on_handle_closed);
 	uv_close((uv_handle_t *)&server->drain, on_handle_closed);
 }
 
+static void finish_when_empty(struct server *server)
+{
+	if (server->is_stopping && is_empty(server))
+		finish(server);
+}
+
 static void on_gone(struct conn_set *set)
 {
-	struct server *server = (struct server *)(void *)((char *)set - offsetof(struct server, conns));
+	finish_when_empty((struct server *)(void *)((char *)set - offsetof(struct server, conns)));
+}
 
-	if (server->is_stopping && server_connection_count(server) == 0)
-		finish(server);
+static void on_handout_gone(struct handouts *handouts)
+{
+	finish_when_empty((struct server *)(void *)((char *)handouts - offsetof(struct server, handouts)));
 }
 
 static void on_drain_over(uv_timer_t *handle)
@@ -116,6 +140,7 @@ static void on_drain_over(uv_timer_t *handle)
 	struct server *server = handle->data;
 
 	conn_set_close(&server->conns);
+	handouts_leave(&server->handouts);
 }
 
 void server_stop(struct server *server, int64_t drain_ms, server_stopped_fn *done, void *arg)
@@ -128,7 +153,8 @@ void server_stop(struct server *server, int64_t drain_ms, server_stopped_fn *don
 	listen_file_remove(&server->file);
 	acceptor_close(&server->acceptor, on_acceptor_closed);
 	conn_set_drain(&server->conns);
-	if (server_connection_count(server) == 0)
+	handouts_stop(&server->handouts);
+	if (is_empty(server))
 		finish(server);
 	else
 		uv_timer_start(&server->drain, on_drain_over, (uint64_t)(drain_ms > 0 ? drain_ms : 0), 0);
@@ -196,6 +222,21 @@ enum err server_start(uv_loop_t *loop, int listen_fd, struct core *core, const s
 	*out = server;
 	server = NULL;
 	return OK;
+}
+
+enum err server_hand_out(
+	struct server *server, int listen_fd, const struct fd_store_entry *back, size_t count)
+{
+	server->handouts = (struct handouts){.loop = server->conns.loop,
+		.core = server->conns.core,
+		.limits = &server->conns.limits,
+		.gone = on_handout_gone};
+
+	enum err err = handouts_start(&server->handouts, listen_fd, back, count);
+
+	server->has_handouts = err == OK;
+	server->open_parts += err == OK ? 1 : 0;
+	return err;
 }
 
 void server_set_limits(struct server *server, const struct config_limits *limits)

@@ -8,6 +8,7 @@
 #include <uv.h>
 
 #include "config.h"
+#include "fd_store.h"
 #include "turn.h"
 
 struct server;
@@ -25,6 +26,14 @@ enum err server_listen(const char *path, int *fd_out, const char **reason_out);
  */
 enum err server_start(uv_loop_t *loop, int listen_fd, struct core *core, const struct config_limits *limits,
 	bool may_swap, struct server **out);
+
+/*
+ * Hands out credentials of units, too: on listen_fd (-1: none), and to connections that the service manager kept over a restart.
+ * On OK all of these descriptors are owned.  ERR_NOT_FOUND: there is no service manager that would keep them.  ERR_CONFIG: not a listening Unix
+ * stream socket.
+ */
+enum err server_hand_out(
+	struct server *server, int listen_fd, const struct fd_store_entry *back, size_t count);
 
 /* After a reload of the limits; the size of the line pool stays. */
 void server_set_limits(struct server *server, const struct config_limits *limits);
