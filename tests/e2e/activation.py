@@ -9,7 +9,18 @@ import subprocess
 import threading
 import time
 
-from coffer_test import ADMIN, AUDITOR, ETL, OPERATOR, STRANGER, Suite, canary, equal, wait_until
+from coffer_test import (
+    ADMIN,
+    AUDITOR,
+    ETL,
+    OPERATOR,
+    STRANGER,
+    WAIT_SECONDS,
+    Suite,
+    canary,
+    equal,
+    wait_until,
+)
 
 NAME, BIG = "finance/warehouse-sync", "big/set"
 VALUE = canary()
@@ -241,6 +252,30 @@ def sighup_with_a_bad_configuration_changes_nothing(vault):
     equal(roles(vault, OPERATOR), ["operator"], "roles")
     equal(vault.fetch(NAME)["API_TOKEN"], VALUE, "API_TOKEN")
     vault.write_config()
+
+
+@suite.check
+def the_service_manager_hears_when_a_reload_begins_when_it_is_over_and_why_it_was_refused(vault):
+    path = vault.at("notify")
+    os.unlink(path)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
+        notify.bind(path)
+        notify.settimeout(WAIT_SECONDS)
+
+        def reload_and_hear(is_told):
+            vault.process.send_signal(signal.SIGHUP)
+            heard = []
+            while "READY=1" not in heard or not is_told(heard[-1]):
+                heard.append(notify.recv(4096).decode())
+            events = [text for text in heard if not text.startswith("STATUS=")]
+            equal([text.split("\n")[0] for text in events], ["RELOADING=1", "READY=1"], "messages")
+            began = int(events[0].removeprefix("RELOADING=1\nMONOTONIC_USEC="))
+            assert 0 <= time.monotonic_ns() // 1000 - began < WAIT_SECONDS * 1000000, events[0]
+
+        vault.write_config(vault={"another_key": "x"})
+        reload_and_hear(lambda text: text.startswith("STATUS=Serving") and "another_key" in text)
+        vault.write_config()
+        reload_and_hear(lambda text: text.startswith("STATUS=Serving") and "refused" not in text)
 
 
 @suite.check
