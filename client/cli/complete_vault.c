@@ -71,6 +71,14 @@ static enum err ask(
 	return cli_try(&asking->cli, request_info(kind)->method, params != NULL ? params : &empty, reply);
 }
 
+/* A sealed vault refuses all else, and says so in the journal. */
+static bool is_open(struct asking *asking)
+{
+	REPLY_AUTO reply = {0};
+
+	return ask(asking, REQUEST_HELLO, NULL, &reply) == OK && !reply_flag(&reply, NULL, "sealed");
+}
+
 /* What comes later takes the place of the connection's memory, so the text is kept. */
 static bool ask_who(struct asking *asking)
 {
@@ -319,7 +327,7 @@ void complete_vault_add(const struct complete_line *line, struct candidates *can
 		err = args_set(&asking.cli.args, SLOT_SOCKET, line->socket);
 	else if (line->is_user_vault)
 		err = args_set(&asking.cli.args, SLOT_USER, "");
-	if (err == OK && ask_who(&asking))
+	if (err == OK && is_open(&asking) && ask_who(&asking))
 		adders[wanted](&asking);
 	reply_clear(&asking.who);
 	buf_clear(&asking.who_text);

@@ -7,6 +7,8 @@ import fcntl
 import os
 import pathlib
 import pty
+import random
+import re
 import select
 import shlex
 import socket
@@ -18,11 +20,16 @@ from coffer_test import ADMIN, ETL, OPERATOR, STRANGER, Suite, equal, wait_until
 
 NAME = "finance/warehouse-sync"
 TAB, DUMP_KEY, KILL_LINE = "\t", "\x18d", "\x15"
+WORD_LISTS = 200
 SECONDS_UNREACHABLE = 6  # the engine gives up after one; the rest is for a loaded machine with sanitizers
 # Whoever writes the owner of an integration decides what this holds.
 OWNER = """Ada $(touch {0}) `touch {0}`; touch {0} & 'Byron' "of" %n \\n *"""
 
-suite = Suite()
+# Equal refusals of one user are one record for a minute: in each shell it is another one who would be refused.
+OPERATORS = {"bash": OPERATOR, "bash_completion": 2011, "zsh": 2012, "fish": 2013}
+STRANGERS = {"bash": STRANGER, "bash_completion": 2911, "zsh": 2912, "fish": 2913}
+
+suite = Suite(roles={"operator": ", ".join(map(str, OPERATORS.values()))})
 
 
 def scripts():
@@ -147,8 +154,8 @@ class Terminal:
 
 
 @contextlib.contextmanager
-def terminal(vault, shell, uid=OPERATOR, **more):
-    one = Terminal(vault, shell, uid, **more)
+def terminal(vault, shell, uid=None, **more):
+    one = Terminal(vault, shell, OPERATORS[shell] if uid is None else uid, **more)
     try:
         yield one
     finally:
@@ -200,7 +207,7 @@ def records(vault):
 @in_every_shell
 def a_stranger_gets_no_name_and_leaves_no_record(vault, shell):
     before = records(vault)
-    with terminal(vault, shell, STRANGER) as one:
+    with terminal(vault, shell, STRANGERS[shell]) as one:
         for line in (
             f"coffer secret show {NAME} P",
             "coffer run fin",
@@ -267,6 +274,35 @@ def what_is_typed_is_not_evaluated(vault, shell):
         ):
             one.line_after(typed + TAB)
     assert not os.path.exists(harm), "what was typed was carried out"
+
+
+@suite.check
+def a_sealed_vault_is_asked_nothing_that_it_would_refuse(_):
+    vault = suite.vault(is_made=False)
+    vault.start()
+    said = vault.log_text()
+    equal(vault.must_coffer("__complete", "secret", "show", ""), b"words\n", "candidates")
+    equal(vault.log_text(), said, "the journal")
+    vault.stop()
+
+
+@suite.check
+def any_words_at_all_get_an_answer(vault):
+    """Half a command line is never right yet, and a shell waits for the answer."""
+    pieces = [
+        *("secret", "show", "rotate", "grant", "add", "run", "help", "apply", "test", "audit", "list", NAME),
+        *("PGPASSWORD", "--", "--only", "--socket", "--user", "--json", "--file", "--test=x", "--=", "-", ""),
+        *("=", ",", "A,B,", "user=", "a" * 9000, "\t\n", "$(id)", "\xff", "../..", "--socket=/nonexistent"),
+    ]
+    chance = random.Random(7)
+    before = records(vault)
+    for _ in range(WORD_LISTS):
+        words = chance.choices(pieces, k=chance.randint(1, 7))
+        done = vault.coffer("__complete", *words, uid=OPERATOR)
+        kind = done.stdout.split(b"\n")[0]
+        assert done.returncode == 0 and not done.stderr, (words, done)
+        assert re.fullmatch(rb"words|(files|directories|program) [0-9]+", kind), (words, done.stdout[:200])
+    equal(records(vault), before, "last record")
 
 
 # ---- what is completed ----
