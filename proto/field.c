@@ -31,6 +31,9 @@ static const struct text_rule label_rule = {text_is_slug, SLUG_BYTES_MAX, true, 
 static const struct text_rule label_text_rule = {
 	text_is_line, FIELD_ENTRY_BYTES_MAX, false, ERR_TOO_LARGE, ERR_BAD_VALUE};
 
+static const struct text_rule credential_rule = {
+	text_is_credential, CREDENTIAL_BYTES_MAX, true, ERR_BAD_NAME, ERR_BAD_NAME};
+
 static const struct {
 	const char *condition;
 	struct text_rule rule;
@@ -224,6 +227,13 @@ static enum err check_label_entry(const struct json_doc *doc, const struct json_
 	return err == OK ? check_text(doc, label + 1, &label_text_rule) : err;
 }
 
+static enum err check_credential_entry(const struct json_doc *doc, const struct json_token *name)
+{
+	enum err err = check_text(doc, name, &credential_rule);
+
+	return err == OK ? check_key_token(doc, name + 1) : err;
+}
+
 static enum err check_condition_entry(const struct json_doc *doc, const struct json_token *condition)
 {
 	for (size_t i = 0; i < sizeof(conditions) / sizeof(conditions[0]); i++) {
@@ -252,6 +262,11 @@ static enum err check_integers(const struct given *given)
 static enum err check_map(const struct given *given)
 {
 	return check_entries(given, JSON_OBJECT, check_label_entry);
+}
+
+static enum err check_credentials(const struct given *given)
+{
+	return check_entries(given, JSON_OBJECT, check_credential_entry);
 }
 
 /* A rule without a condition would match everybody (P2). */
@@ -290,6 +305,8 @@ static const struct {
 	[FIELD_TYPE_HEX64] = {check_string, is_hex64, ERR_BAD_PARAMS, ERR_BAD_PARAMS},
 	[FIELD_TYPE_RUN] = {check_string, text_is_run, ERR_BAD_PARAMS, ERR_BAD_PARAMS},
 	[FIELD_TYPE_MAP] = {.check = check_map},
+	[FIELD_TYPE_CREDENTIAL] = {check_string, text_is_credential, ERR_BAD_NAME, ERR_BAD_NAME},
+	[FIELD_TYPE_CREDENTIALS] = {.check = check_credentials},
 	[FIELD_TYPE_RULE] = {.check = check_rule},
 	[FIELD_TYPE_PARAMS] = {.check = check_opaque},
 	[FIELD_TYPE_TOKEN] = {.check = check_token},

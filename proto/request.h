@@ -53,6 +53,8 @@ enum field_type {
 	FIELD_TYPE_HEX64, /* 64 lower-case hex digits [string] */
 	FIELD_TYPE_RUN, /* ULID: 26 digits of Crockford's base 32, upper case [string] */
 	FIELD_TYPE_MAP, /* label → line [object of strings] */
+	FIELD_TYPE_CREDENTIAL, /* a name in LoadCredential= [string] */
+	FIELD_TYPE_CREDENTIALS, /* credential → key [object of strings] */
 	FIELD_TYPE_RULE, /* grant conditions [object of strings, and token: true] */
 	FIELD_TYPE_TOKEN, /* an access token, see token.h; written without escapes [string] */
 	FIELD_TYPE_PARAMS, /* JSON text of the params of another request; checked by the handler [string] */

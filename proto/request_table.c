@@ -83,6 +83,8 @@ const char *field_type_word(enum field_type type)
 		[FIELD_TYPE_HEX64] = "hex64",
 		[FIELD_TYPE_RUN] = "run",
 		[FIELD_TYPE_MAP] = "map",
+		[FIELD_TYPE_CREDENTIAL] = "credential",
+		[FIELD_TYPE_CREDENTIALS] = "credentials",
 		[FIELD_TYPE_RULE] = "rule",
 		[FIELD_TYPE_PARAMS] = "params",
 		[FIELD_TYPE_TOKEN] = "token",

@@ -159,6 +159,19 @@ bool text_unit_pattern(const char *unit, char out[UNIT_BYTES_MAX + 1])
 	return written > 0 && written <= UNIT_BYTES_MAX;
 }
 
+bool text_is_credential(const char *text, size_t len)
+{
+	size_t dots = 0;
+
+	for (size_t i = 0; i < len; i++) {
+		if (!is_lower(text[i]) && !is_upper(text[i]) && !is_digit(text[i]) &&
+			memchr("_.@+-", text[i], 5) == NULL)
+			return false;
+		dots += text[i] == '.';
+	}
+	return len > 0 && len <= CREDENTIAL_BYTES_MAX && (dots < len || len > 2);
+}
+
 bool text_is_word(const char *text, size_t len)
 {
 	if (len == 0 || !is_lower(text[0]))

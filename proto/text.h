@@ -16,6 +16,9 @@ enum {
 	INTEGRATION_NAME_BYTES_MAX = 129, /* workspace/slug */
 	KEY_BYTES_MAX = 64,
 	UNIT_BYTES_MAX = 255,
+	CREDENTIAL_BYTES_MAX = 79,
+	UNIT_CREDENTIAL_BYTES_MAX =
+		83, /* unit and credential together: what the service manager's address holds */
 	VALUE_BYTES_MAX = 65535,
 	ENV_STRING_BYTES_MAX = 131071, /* "NAME=value" as execve(2) takes it */
 	ENV_SET_BYTES_MAX = 1048576, /* values of one integration together */
@@ -32,6 +35,8 @@ bool text_is_unit_pattern(const char *text, size_t len); /* a unit name, or pref
 bool text_unit_matches(const char *pattern, const char *unit);
 /* The one pattern beside its own name that matches this unit; false when it is no instance. */
 bool text_unit_pattern(const char *unit, char out[UNIT_BYTES_MAX + 1]);
+bool text_is_credential(
+	const char *text, size_t len); /* a name in LoadCredential=: [A-Za-z0-9_.@+-], not . or .. */
 bool text_is_word(const char *text, size_t len);
 bool text_is_run(const char *text,
 	size_t len); /* a ULID: RUN_ID_BYTES of Crockford's base 32 (github.com/ulid/spec) */

@@ -150,6 +150,12 @@ class Apply(CommandTest):
             ("grant = user=a staged_only staged_only", "staged_only twice"),
             ("grant = user=a staged_only=yes", "rule"),
             ("grant = unit=not-a-unit", "rule"),
+            ("grant = unit=a.service credential=db", "credential=NAME=KEY"),
+            ("grant = unit=a.service credential=db=", "credential=NAME=KEY"),
+            ("grant = unit=a.service credential=a/b=C", "credential=NAME=KEY"),
+            ("grant = unit=a.service credential=a=B credential=a=C", "a key twice"),
+            ("grant = unit=a.service credential=a=1B", "credentials"),
+            ("grant = unit=a.service credential=a=PATH", "credentials"),
             ("grant = =x", "a grant is"),
             ("grant = \"user\"=x", "a grant is"),
         ):
@@ -221,6 +227,22 @@ class Apply(CommandTest):
                 added = [(params["rule"], params.get("staged_only", False)) for method, params, _ in steps
                          if method == "grant.add"]
                 self.assertEqual(added, wanted)
+
+    def test_what_credentials_mean_is_a_part_of_a_grant(self):
+        mapped = {"id": 11, "integration": "finance/sync", "rule": {"unit": "a.service"}, "staged_only": False,
+                  "credentials": {"db": "DB_PASSWORD", "tls.key": "TLS_KEY"}}
+        GRANTS.append(mapped)
+        self.addCleanup(GRANTS.remove, mapped)
+        for text, wanted in (
+            ("unit=a.service credential=tls.key=TLS_KEY credential=db=DB_PASSWORD", []),
+            ("unit=a.service credential=db=DB_PASSWORD", [{"db": "DB_PASSWORD"}]),
+            ("unit=a.service credential=db=OTHER credential=tls.key=TLS_KEY", [{"db": "OTHER", "tls.key": "TLS_KEY"}]),
+            ("unit=a.service", [None]),
+        ):
+            with self.subTest(text=text):
+                _, steps = self.apply("[finance/sync]\ngrant = %s\n" % text)
+                self.assertEqual([params.get("credentials") for method, params, _ in steps
+                                  if method == "grant.add"], wanted)
 
     def test_grants_that_are_not_in_the_file_go_only_when_pruned(self):
         text = "[finance/sync]\ngrant = user=2001 token staged_only\n"

@@ -42,7 +42,7 @@ INTEGRATION = {
     "owner": "Ada", "contact": "ada@example.org", "systems": ["crm", "erp"], "labels": {"team": "data"},
     "environment": "production", "created_at": "2026-11-22T09:30:00.123Z", "created_by": "root", "purpose": None,
 }
-GRANT = {"id": 7, "integration": "finance/sync", "rule": {"user": "etl", "unit": "etl.service"},
+GRANT = {"id": 7, "integration": "finance/sync", "rule": {"user": "etl", "unit": "etl.service"}, "credentials": {},
          "created_at": "2026-11-22T09:30:00.123Z", "created_by": "root"}
 LISTED = {"key": "PGPASSWORD", "description": "the warehouse", "issuer": "dba", "current": 3, "draining": [1, 2],
           "staged": 4, "fetches": 12, "last_fetched_at": None}
@@ -295,6 +295,10 @@ class ManageTest(CommandTest):
              {"integration": "x", "rule": {"user": "a"}, "staged_only": True}),
             (["grant", "add", "x", "user=a", "token"], "grant.add",
              {"integration": "x", "rule": {"user": "a", "token": True}}),
+            (["grant", "add", "x", "unit=e.service", "--credential", "tls.key=TLS_KEY", "--credential=b=B"], "grant.add",
+             {"integration": "x", "rule": {"unit": "e.service"}, "credentials": {"tls.key": "TLS_KEY", "b": "B"}}),
+            (["grant", "explain", "x", "--unit", "e.service", "--credential", "tls.key"], "grant.explain",
+             {"integration": "x", "unit": "e.service", "credential": "tls.key"}),
             (["grant", "add", "x", "user=a", "--destroy-values"], "grant.add",
              {"integration": "x", "rule": {"user": "a"}, "destroy_values": True}),
             (["grant", "list"], "grant.list", {}),
@@ -454,7 +458,7 @@ class ManageTest(CommandTest):
         with FakeDaemon(lambda r, p: {"result": {"grant": tester, "grants": [tester]}}) as daemon:
             self.assertEqual(manage(daemon, "grant", "add", "x", "user=etl", "--staged-only").stdout,
                              "grant 7: user=etl unit=etl.service may fetch what is staged of finance/sync\n")
-            self.assertRegex(manage(daemon, "grant", "list").stdout, r"STAGED ONLY[^\n]*\n[^\n]*etl.service +yes ")
+            self.assertRegex(manage(daemon, "grant", "list").stdout, r"STAGED ONLY[^\n]*\n[^\n]*etl.service +- +yes ")
 
     def test_a_block_leaves_out_what_the_daemon_did_not_say(self):
         with FakeDaemon(answer) as daemon:

@@ -470,6 +470,251 @@ START_TEST(a_unit_that_is_restarted_all_the_time_does_not_flood_the_log)
 }
 END_TEST
 
+/* ---- what the name means ---- */
+
+START_TEST(a_credential_can_be_named_otherwise_than_its_key)
+{
+	start();
+	grant("app", "\"unit\":\"etl.service\"",
+		",\"credentials\":{\"app.key\":\"API_KEY\",\"later\":\"LATER\"}");
+	delivered("key of app", "etl.service", "app.key");
+	ck_assert_str_eq(core_record(&world, 0).key, "API_KEY");
+	ck_assert_str_eq(core_record(&world, 0).subject.text, "API_KEY=1 credential='app.key'");
+	delivered("key of app", "etl.service", "API_KEY");
+	refused("denied", "web.service", "app.key");
+	refused("not_found", "etl.service", "later"); /* the key has no value yet */
+	core_put(&world, "app", "LATER", "came later");
+	delivered("came later", "etl.service", "later");
+	end();
+}
+END_TEST
+
+/* What a grant says comes before what happens to have that name. */
+START_TEST(a_grants_word_goes_before_a_keys_name)
+{
+	start_granted();
+	core_add_integration(&world, "billing");
+	core_put(&world, "billing", "API_KEY", "key of billing");
+	core_put(&world, "billing", "TOKEN", "token of billing");
+	grant("billing", "\"unit\":\"etl.service\"", "");
+	refused("conflict", "etl.service", "API_KEY");
+	grant("billing", "\"unit\":\"etl.service\"", ",\"credentials\":{\"API_KEY\":\"TOKEN\"}");
+	delivered("token of billing", "etl.service", "API_KEY");
+	end();
+}
+END_TEST
+
+START_TEST(two_patterns_that_mean_two_things_are_refused)
+{
+	start();
+	core_put(&world, "app", "OTHER", "other");
+	grant("app", "\"unit\":\"etl@*.service\"",
+		",\"credentials\":{\"db\":\"API_KEY\",\"same\":\"API_KEY\"}");
+	grant("app", "\"unit\":\"etl@1.service\"",
+		",\"credentials\":{\"db\":\"OTHER\",\"same\":\"API_KEY\"}");
+	watch_log();
+	refused("conflict", "etl@1.service", "db");
+	ck_assert_ptr_nonnull(
+		strstr(end_log(), "grants say two things that this credential means: app and app"));
+	delivered("key of app", "etl@1.service", "same");
+	delivered("key of app", "etl@2.service", "db");
+	end();
+}
+END_TEST
+
+#define grant_refused(word, params) \
+	core_ask_refused(word, &world, 0, "grant.add", "{\"integration\":\"app\"," params "}")
+
+START_TEST(what_a_credential_means_is_said_once)
+{
+	start();
+	ck_assert_str_eq(core_ask_approved(&world, UID_ADMIN, "integration.edit",
+				 "{\"name\":\"app\",\"environment\":\"sandbox\"}"),
+		"ok");
+	grant_refused("bad_value", "\"rule\":{\"user\":\"5\"},\"credentials\":{\"a\":\"A\"}");
+	grant_refused("bad_value",
+		"\"rule\":{\"user\":\"5\",\"unit\":\"e.service\"},\"credentials\":{\"a\":\"A\"}");
+	grant_refused("bad_value",
+		"\"rule\":{\"token\":true,\"unit\":\"e.service\"},\"credentials\":{\"a\":\"A\"}");
+	grant_refused("bad_value",
+		"\"rule\":{\"unit\":\"e.service\"},\"staged_only\":true,\"credentials\":{\"a\":\"A\"}");
+	grant_refused("bad_name", "\"rule\":{\"unit\":\"e.service\"},\"credentials\":{\"a/b\":\"A\"}");
+	grant_refused("bad_name", "\"rule\":{\"unit\":\"e.service\"},\"credentials\":{\"a:b\":\"A\"}");
+	grant_refused("bad_name", "\"rule\":{\"unit\":\"e.service\"},\"credentials\":{\"..\":\"A\"}");
+	grant_refused("bad_name", "\"rule\":{\"unit\":\"e.service\"},\"credentials\":{\"a\":\"A B\"}");
+	grant_refused(
+		"reserved_name", "\"rule\":{\"unit\":\"e.service\"},\"credentials\":{\"a\":\"LD_PRELOAD\"}");
+	grant_refused("bad_request", "\"rule\":{\"unit\":\"e.service\"},\"credentials\":{\"a\":1}");
+	grant_refused("bad_request", "\"rule\":{\"unit\":\"e.service\"},\"credentials\":[\"a\"]");
+	grant_refused("too_large", "\"rule\":{\"unit\":\"a-unit-with-a-name-of-some-length-and-more@*."
+				   "service\"},\"credentials\":"
+				   "{\"a-credential-with-a-longer-name2\":\"A\"}");
+
+	core_ask_ok(&world, 0, "grant.add",
+		"{\"integration\":\"app\",\"rule\":{\"unit\":\"e.service\"},\"credentials\":{\"b\":\"B\","
+		"\"a\":\"A\"}}");
+	ck_assert_str_eq(core_record(&world, 0).subject.text, "unit=e.service credential=b=B credential=a=A");
+
+	const cJSON *credentials = cJSON_GetObjectItem(core_result(&world, "grant"), "credentials");
+
+	ck_assert_str_eq(cJSON_GetStringValue(cJSON_GetObjectItem(credentials, "a")), "A");
+	ck_assert_int_eq(cJSON_GetArraySize(credentials), 2);
+	grant_refused(
+		"conflict", "\"rule\":{\"unit\":\"e.service\"},\"credentials\":{\"c\":\"C\",\"a\":\"A\"}");
+	ck_assert_ptr_nonnull(
+		strstr(core_message(&world), "a of this unit means A already, by grant 1 of app"));
+	grant_refused("conflict", "\"rule\":{\"unit\":\"e.service\"}"); /* it says nothing new */
+	core_ask_ok(&world, 0, "grant.add",
+		"{\"integration\":\"app\",\"rule\":{\"unit\":\"e.service\"},\"credentials\":{\"c\":\"C\"}}");
+	core_ask_ok(&world, 0, "grant.remove", "{\"integration\":\"app\",\"id\":1}");
+	core_ask_ok(&world, 0, "grant.add",
+		"{\"integration\":\"app\",\"rule\":{\"unit\":\"e.service\"},\"credentials\":{\"a\":\"C\"}}");
+	core_ask_ok(&world, 0, "integration.retire", "{\"name\":\"app\"}");
+	ck_assert_uint_eq(core_counts(&world).grants, 0);
+	end();
+}
+END_TEST
+
+/* ---- explained ---- */
+
+/* What grant.explain says of app: "ok", what would be met, or "elsewhere". */
+static const char *explained(uint32_t uid, const char *unit, const char *name)
+{
+	core_ask_ok(&world, uid, "grant.explain",
+		"{\"integration\":\"app\",\"unit\":\"%s\",\"credential\":\"%s\"}", unit, name);
+
+	const char *blocked = core_result_text(&world, "blocked");
+
+	if (cJSON_IsTrue(core_result(&world, "delivers")))
+		return blocked == NULL ? "ok" : "both";
+	return blocked == NULL ? "elsewhere" : blocked;
+}
+
+#define same_as_explained(word, unit, name) \
+	do { \
+		ck_assert_str_eq(explained(UID_AUDITOR, unit, name), word); \
+		ck_assert_str_eq(deliver(unit, name), word); \
+	} while (0)
+
+START_TEST(an_explanation_asks_what_decides)
+{
+	start();
+	core_ask_refused("bad_value", &world, UID_AUDITOR, "grant.explain",
+		"{\"integration\":\"app\",\"credential\":\"A\"}");
+	core_ask_refused("bad_value", &world, UID_AUDITOR, "grant.explain",
+		"{\"integration\":\"app\",\"credential\":\"A\",\"unit\":\"etl.service\",\"user\":\"0\"}");
+	core_ask_refused("bad_value", &world, UID_AUDITOR, "grant.explain",
+		"{\"integration\":\"app\",\"credential\":\"A\",\"unit\":\"etl@*.service\"}");
+	core_ask_refused("denied", &world, UID_STRANGER, "grant.explain",
+		"{\"integration\":\"app\",\"credential\":\"A\",\"unit\":\"etl.service\"}");
+
+	same_as_explained("denied", "etl.service", "API_KEY");
+	grant("app", "\"unit\":\"etl.service\"", ",\"credentials\":{\"later\":\"LATER\"}");
+	same_as_explained("ok", "etl.service", "API_KEY");
+	same_as_explained("denied", "web.service", "API_KEY");
+	same_as_explained("not_found", "etl.service", "OTHER");
+	same_as_explained("not_found", "etl.service", "later");
+	ck_assert_str_eq(explained(UID_AUDITOR, "etl.service", "later"), "not_found");
+	ck_assert_str_eq(core_result_text(&world, "key"), "LATER");
+	ck_assert_str_eq(core_result_text(&world, "verdict"), "refused: LATER has no current version");
+	core_put(&world, "app", "LATER", "l");
+	same_as_explained("ok", "etl.service", "later");
+	core_set_state(&world, "app", "suspended");
+	same_as_explained("suspended", "etl.service", "API_KEY");
+	core_set_state(&world, "app", "active");
+	core_ask_ok(&world, UID_OPERATOR, "secret.put",
+		"{\"integration\":\"app\",\"key\":\"LATER\",\"value\":\"v\",\"expires_at\":\"2027-01-16T00:"
+		"00:00Z\"}");
+	core_clock_ms = 1800100000000;
+	same_as_explained("expired", "etl.service", "later");
+
+	core_add_integration(&world, "billing");
+	core_put(&world, "billing", "API_KEY", "another");
+	core_put(&world, "billing", "ONLY_HERE", "b");
+	grant("billing", "\"unit\":\"etl.service\"", "");
+	same_as_explained("conflict", "etl.service", "API_KEY");
+	ck_assert_str_eq(explained(UID_AUDITOR, "etl.service", "ONLY_HERE"), "elsewhere");
+	ck_assert_str_eq(core_result_text(&world, "verdict"), "it is a key of billing");
+	end();
+}
+END_TEST
+
+/* P2: who manages app hears nothing of other integrations. */
+START_TEST(an_explanation_names_no_other_integration_to_a_manager)
+{
+	start();
+	core_ask_ok(&world, 0, "integration.add",
+		"{\"name\":\"mine\",\"title\":\"t\",\"description\":\"d\",\"owner\":\"o\",\"contact\":\"c\","
+		"\"managed_by\":[\"%u\"]}",
+		UID_APP);
+	core_put(&world, "mine", "API_KEY", "m");
+	grant("app", "\"unit\":\"etl.service\"", "");
+	core_put(&world, "app", "ONLY_HERE", "a");
+	grant("mine", "\"unit\":\"etl.service\"", "");
+	for (size_t i = 0; i < 2; i++) {
+		core_ask_ok(&world, UID_APP, "grant.explain",
+			"{\"integration\":\"mine\",\"unit\":\"etl.service\",\"credential\":\"%s\"}",
+			i == 0 ? "API_KEY" : "ONLY_HERE");
+		ck_assert_ptr_null(strstr(core_result_text(&world, "verdict"), "app"));
+	}
+	end();
+}
+END_TEST
+
+/* ---- once ---- */
+
+static const char *deliver_as(const char *id)
+{
+	ask_for(&last, "etl.service", "API_KEY", id);
+	turn_end(core_turn(world.core));
+	return last.exchange.err == OK ? "ok" : err_word(last.exchange.err);
+}
+
+/* A connection that comes back after a crash: whether its value had left, nobody can tell. */
+START_TEST(a_value_leaves_once_under_an_id)
+{
+	static const char first_id[] = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+	static const char second_id[] = "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
+	enum { KEPT_DAYS = 7, DAY_MS = 24 * 3600 * 1000 };
+
+	start();
+	ck_assert_str_eq(deliver_as(first_id), "denied");
+	grant("app", "\"unit\":\"etl.service\"", "");
+	core_faults.commit = ERR_STORAGE_FULL;
+	ck_assert_str_eq(deliver_as(first_id), "audit_unavailable");
+	ck_assert_str_eq(deliver_as(first_id), "ok"); /* nothing had left under it */
+	ck_assert_str_eq(deliver_as(first_id), "conflict");
+	ck_assert_uint_eq(last.len, 0);
+	core_world_reopen(&world);
+	ck_assert_str_eq(deliver_as(first_id), "conflict");
+	ck_assert_ptr_nonnull(strstr(core_record(&world, 0).detail, "may have left already"));
+	ck_assert_str_eq(deliver_as(second_id), "ok");
+	core_clock_ms += (int64_t)KEPT_DAYS * DAY_MS;
+	core_tick(world.core, false);
+	ck_assert_str_eq(deliver_as(first_id), "conflict");
+	core_clock_ms += DAY_MS;
+	core_tick(world.core, false);
+	ck_assert_str_eq(deliver_as(first_id), "ok");
+	core_check_chain(&world);
+	end();
+}
+END_TEST
+
+/* In one turn, too: the second one sees the first one's row. */
+START_TEST(two_deliveries_of_one_turn_and_one_id_are_one)
+{
+	struct asked first, second;
+
+	start_granted();
+	ask_for(&first, "etl.service", "API_KEY", "cccccccccccccccccccccccccccccccc");
+	ask_for(&second, "etl.service", "API_KEY", "cccccccccccccccccccccccccccccccc");
+	turn_end(core_turn(world.core));
+	ck_assert_int_eq(first.exchange.err, OK);
+	ck_assert_int_eq(second.exchange.err, ERR_CONFLICT);
+	end();
+}
+END_TEST
+
 /* ---- delivered ---- */
 
 /* No quotes, no encoding, and no newline but its own. */
@@ -630,8 +875,13 @@ UNIT_MAIN("core_delivery", nothing_is_delivered_without_a_grant, only_a_rule_of_
 	a_unit_that_cannot_be_followed_gets_nothing, without_locked_memory_there_is_no_value,
 	a_delivery_that_cannot_be_recorded_is_none, a_sealed_vault_refuses_and_says_so,
 	a_refusal_that_cannot_be_recorded_is_told_as_such,
-	a_unit_that_is_restarted_all_the_time_does_not_flood_the_log, a_value_is_delivered_as_it_is,
-	a_delivery_is_a_run_in_the_record, every_instance_of_a_template_gets_its_own,
-	the_units_invocation_holds_what_was_delivered, an_empty_unit_holds_as_long_as_its_invocation_lasts,
-	processes_that_are_left_behind_hold, what_is_delivered_again_is_held_by_the_newer_invocation,
+	a_unit_that_is_restarted_all_the_time_does_not_flood_the_log,
+	a_credential_can_be_named_otherwise_than_its_key, a_grants_word_goes_before_a_keys_name,
+	two_patterns_that_mean_two_things_are_refused, what_a_credential_means_is_said_once,
+	an_explanation_asks_what_decides, an_explanation_names_no_other_integration_to_a_manager,
+	a_value_leaves_once_under_an_id, two_deliveries_of_one_turn_and_one_id_are_one,
+	a_value_is_delivered_as_it_is, a_delivery_is_a_run_in_the_record,
+	every_instance_of_a_template_gets_its_own, the_units_invocation_holds_what_was_delivered,
+	an_empty_unit_holds_as_long_as_its_invocation_lasts, processes_that_are_left_behind_hold,
+	what_is_delivered_again_is_held_by_the_newer_invocation,
 	a_value_that_is_asked_for_anew_is_held_by_the_same_unit)

@@ -277,7 +277,7 @@ START_TEST(open_refuses_a_newer_or_impossible_version_by_name)
 	struct world world;
 
 	start_closed(&world);
-	change(&world, "PRAGMA user_version=4");
+	change(&world, "PRAGMA user_version=5");
 	expect_open(&world, ERR_UNSUPPORTED, "written by a newer version");
 	change(&world, "PRAGMA user_version=2147483647");
 	expect_open(&world, ERR_UNSUPPORTED, "written by a newer version");

@@ -1,5 +1,5 @@
 /*
- * A grant as words: its conditions, and whether it gives staged values only.  Users and groups are the same when their
+ * A grant as words: its conditions, what credentials of its unit mean, and whether it gives staged values only.  Users and groups are the same when their
  * numbers are, because that is what the daemon goes by.
  */
 #include "apply_rule.h"
@@ -11,7 +11,23 @@
 
 #include "apply_words.h"
 #include "request.h"
+#include "text.h"
 #include "tty_text.h"
+
+/* "credential=NAME=KEY": behind the first equals sign; NULL for another word. */
+static char *credential_of(struct apply_word *word)
+{
+	static const char prefix[] = "credential=";
+
+	return strncmp(word->text, prefix, strlen(prefix)) == 0 ? word->text + strlen(prefix) : NULL;
+}
+
+static bool is_naming(const char *text)
+{
+	size_t len = strcspn(text, "=");
+
+	return text_is_credential(text, len) && text[len] == '=' && text[len + 1] != '\0';
+}
 
 const char *apply_rule_objection(const char *text)
 {
@@ -25,8 +41,10 @@ const char *apply_rule_objection(const char *text)
 		if (word.is_too_long)
 			return "a condition is too long";
 		if (len == 0 || strspn(word.text, "abcdefghijklmnopqrstuvwxyz_") < len)
-			return "a grant is user=NAME, group=NAME, unit=NAME, token or staged_only, with "
-			       "blanks between";
+			return "a grant is user=NAME, group=NAME, unit=NAME, credential=NAME=KEY, token or "
+			       "staged_only, with blanks between";
+		if (credential_of(&word) != NULL && !is_naming(credential_of(&word)))
+			return "what a credential of the unit means is credential=NAME=KEY";
 		if (strcmp(word.text, "staged_only") == 0 && is_staged_only)
 			return "staged_only twice";
 		is_staged_only = is_staged_only || strcmp(word.text, "staged_only") == 0;
@@ -34,8 +52,32 @@ const char *apply_rule_objection(const char *text)
 	return words > 0 ? NULL : "";
 }
 
+static void write_credentials(struct json_writer *w, const char *text)
+{
+	struct apply_word word;
+	bool has_any = false;
+
+	while (apply_words_next(&text, &word)) {
+		const char *credential = credential_of(&word);
+		size_t len = credential == NULL ? 0 : strcspn(credential, "=");
+
+		if (credential == NULL)
+			continue;
+		if (!has_any) {
+			json_key(w, field_info(FIELD_CREDENTIALS)->wire);
+			json_begin_object(w);
+			has_any = true;
+		}
+		json_key_text(w, credential, len);
+		json_write_string(w, credential + len + (credential[len] == '='));
+	}
+	if (has_any)
+		json_end_object(w);
+}
+
 void apply_rule_write(struct json_writer *w, const char *text)
 {
+	const char *start = text;
 	bool is_staged_only = false;
 	struct apply_word word;
 
@@ -44,6 +86,8 @@ void apply_rule_write(struct json_writer *w, const char *text)
 	while (apply_words_next(&text, &word)) {
 		char *equals = strchr(word.text, '=');
 
+		if (credential_of(&word) != NULL)
+			continue;
 		if (equals != NULL) {
 			json_key_text(w, word.text, (size_t)(equals - word.text));
 			json_write_string(w, equals + 1);
@@ -55,6 +99,7 @@ void apply_rule_write(struct json_writer *w, const char *text)
 		}
 	}
 	json_end_object(w);
+	write_credentials(w, start);
 	if (is_staged_only)
 		json_put_bool(w, field_info(FIELD_STAGED_ONLY)->wire, true);
 }
@@ -105,6 +150,21 @@ static bool has_number(
 	return wanted >= 0 && json_integer(&reply->doc, token, &number) == OK && number == wanted;
 }
 
+/* NAME=KEY */
+static bool means(const struct reply *reply, const struct json_token *grant, char *credential)
+{
+	const struct json_token *credentials = reply_at(reply, grant, "credentials");
+	char *equals = strchr(credential, '=');
+
+	if (equals == NULL || credentials == NULL || credentials->type != JSON_OBJECT)
+		return false;
+	*equals = '\0';
+
+	const struct json_token *key = json_member(&reply->doc, credentials, credential);
+
+	return key != NULL && json_equals(&reply->doc, key, equals + 1);
+}
+
 /* One word of the file's grant holds for the vault's. */
 static bool word_holds(const struct reply *reply, const struct json_token *grant, struct apply_word *word)
 {
@@ -113,6 +173,8 @@ static bool word_holds(const struct reply *reply, const struct json_token *grant
 
 	if (rule == NULL || rule->type != JSON_OBJECT)
 		return false;
+	if (credential_of(word) != NULL)
+		return means(reply, grant, credential_of(word));
 	if (equals == NULL)
 		return strcmp(word->text, "staged_only") == 0 ? reply_flag(reply, grant, "staged_only")
 							      : reply_flag(reply, rule, word->text);
@@ -134,7 +196,8 @@ static size_t count_words(const struct reply *reply, const struct json_token *gr
 {
 	static const char *const texts[] = {"rule.user", "rule.group", "rule.unit"};
 	static const char *const flags[] = {"rule.token", "staged_only"};
-	size_t count = 0;
+	const struct json_token *credentials = reply_at(reply, grant, "credentials");
+	size_t count = credentials != NULL && credentials->type == JSON_OBJECT ? credentials->count : 0;
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
 		count += has_text(reply_at(reply, grant, texts[i]));

@@ -11,6 +11,7 @@ static const struct column list[] = {
 	{"ID", "id", SHOW_NUMBER},
 	{"INTEGRATION", "integration", SHOW_STATE},
 	{"CONDITIONS", "rule", SHOW_TEXT},
+	{"CREDENTIALS", "credentials", SHOW_TEXT},
 	{"STAGED ONLY", "staged_only", SHOW_STATE},
 	{"CREATED", "created_at", SHOW_TIME},
 	{"BY", "created_by", SHOW_STATE},
@@ -38,12 +39,18 @@ static const struct column explained[] = {
 	{0},
 };
 
+static const char *question_of(const struct reply *reply)
+{
+	if (reply_at(reply, NULL, "credential") != NULL)
+		return "credential {credential} of {unit}: {verdict}";
+	return reply_at(reply, NULL, "unit_reason") == NULL
+		       ? "user {user} ({uid}) in unit {unit}: {verdict}"
+		       : "user {user} ({uid}) without a unit ({unit_reason}): {verdict}";
+}
+
 enum err grants_print_explained(const struct reply *reply)
 {
-	bool has_unit = reply_at(reply, NULL, "unit_reason") == NULL;
-	enum err err =
-		table_say(reply, has_unit ? "user {user} ({uid}) in unit {unit}: {verdict}"
-					  : "user {user} ({uid}) without a unit ({unit_reason}): {verdict}");
+	enum err err = table_say(reply, question_of(reply));
 	const struct json_token *grants = reply_array(reply, NULL, "grants");
 
 	if (err != OK || grants == NULL || grants->count == 0)

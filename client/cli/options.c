@@ -33,6 +33,8 @@ static const char *metavar_of(enum field_type type)
 		[FIELD_TYPE_HEX64] = "HEX",
 		[FIELD_TYPE_RUN] = "RUN",
 		[FIELD_TYPE_MAP] = "KEY=VALUE",
+		[FIELD_TYPE_CREDENTIAL] = "NAME",
+		[FIELD_TYPE_CREDENTIALS] = "NAME=KEY",
 		[FIELD_TYPE_RULE] = "CONDITION",
 		[FIELD_TYPE_TOKEN] = "TOKEN",
 	};
@@ -48,9 +50,12 @@ static struct option field_option(enum field field)
 		.metavar = info->type == FIELD_TYPE_FLAG ? NULL : metavar_of(info->type),
 		.text = info->text,
 		.is_list = info->type == FIELD_TYPE_LINES || info->type == FIELD_TYPE_KEYS ||
-			   info->type == FIELD_TYPE_MAP,
+			   info->type == FIELD_TYPE_MAP || info->type == FIELD_TYPE_CREDENTIALS,
 	};
 
+	/* Each is given by itself. */
+	if (field == FIELD_CREDENTIALS)
+		info = field_info(FIELD_CREDENTIAL);
 	for (size_t i = 0; info->wire[i] != '\0' && i < sizeof(option.name) - 1; i++)
 		option.name[i] = info->wire[i] == '_' ? '-' : info->wire[i];
 	return option;

@@ -190,7 +190,7 @@ static enum err write_field(const struct writing *writing, const char *text)
 	json_key(writing->w, info->wire);
 	if (type == FIELD_TYPE_LINES || type == FIELD_TYPE_KEYS)
 		return write_list(writing, type == FIELD_TYPE_KEYS);
-	if (type == FIELD_TYPE_MAP || type == FIELD_TYPE_RULE)
+	if (type == FIELD_TYPE_MAP || type == FIELD_TYPE_CREDENTIALS || type == FIELD_TYPE_RULE)
 		return write_map(writing, type == FIELD_TYPE_RULE);
 	if (type == FIELD_TYPE_COUNT)
 		return write_count(writing, text);

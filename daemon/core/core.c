@@ -25,6 +25,7 @@ enum {
 	FOLD_ROWS = 2048, /* bounds how long a tick holds up the loop */
 	RESULT_KEPT_MS = 24 * 3600 * 1000,
 	RESULT_SWEEP_MS = 600 * 1000,
+	DELIVERY_KEPT_MS = 7 * 24 * 3600 * 1000, /* no start of a unit waits for so long */
 	EXPIRE_ROWS = 256, /* of runs, a tick */
 	EXPIRE_DAY_ROWS = 8192, /* of days of use, a sweep */
 };
@@ -258,6 +259,8 @@ static enum err work_tick(struct core *core, void *arg)
 		err = store_use_fold(core->store, FOLD_ROWS, &folded);
 	if (err == OK && tick->must_expire)
 		err = store_result_expire(core->store, tick->now_ms - RESULT_KEPT_MS);
+	if (err == OK && tick->must_expire)
+		err = store_delivery_expire(core->store, tick->now_ms - DELIVERY_KEPT_MS, EXPIRE_DAY_ROWS);
 	if (err == OK)
 		err = forget_use(core, tick);
 	if (err == OK)

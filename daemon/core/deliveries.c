@@ -71,6 +71,19 @@ static enum err write_value(struct call *call, const struct secret *value)
 	return OK;
 }
 
+/* A crash leaves connections behind, and nobody else remembers whether the value had left: one that comes back is not answered twice. */
+static enum err note_delivery(struct call *call)
+{
+	struct store_delivery delivery = {
+		.id = call->exchange->delivery->id, .time_ms = call->now_ms, .run = call->record.run};
+	enum err err = store_delivery_insert(call->core->store, &delivery);
+
+	return err == ERR_CONFLICT
+		       ? call_refuse(call, err,
+				 "the value may have left already; the unit must be started anew", NULL)
+		       : err;
+}
+
 static enum err deliver(struct call *call)
 {
 	struct integration integration = {0};
@@ -95,7 +108,9 @@ static enum err deliver(struct call *call)
 	call->record.object = found.grant;
 	call->is_key_known = true;
 	call_subject_text(call, "credential", call->exchange->delivery->name);
-	err = holders_give_unit(call, &integration, &run);
+	err = note_delivery(call);
+	if (err == OK)
+		err = holders_give_unit(call, &integration, &run);
 	return err == OK ? write_value(call, &opening->items[0].value) : err;
 }
 

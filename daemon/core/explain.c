@@ -2,7 +2,7 @@
  * grant.explain: which grant would let somebody in, and of the others which condition does not hold.  It asks the very
  * functions that decide, about a principal of whom only the numbers are known; it gives nobody anything.
  */
-#include "handler.h"
+#include "explain.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -238,6 +238,8 @@ enum err handle_grant_explain(struct call *call)
 	struct integration integration = {0};
 	enum err err = integration_find(call, FIELD_INTEGRATION, &integration);
 
+	if (err == OK && request_has(call->request, FIELD_CREDENTIAL))
+		return explain_credential(call, &integration);
 	if (err == OK)
 		err = take_principal(&explaining);
 	if (err != OK)

@@ -55,25 +55,29 @@ void grants_write_rule(struct json_writer *w, const struct store_grant *grant)
 	json_end_object(w);
 }
 
-static void write_grant(struct json_writer *w, const struct store_grant *grant)
+static enum err write_grant(struct call *call, const struct store_grant *grant)
 {
+	struct json_writer *w = &call->w;
 	char name[USER_NAME_BYTES] = "";
 
 	json_begin_object(w);
 	json_put_integer(w, "id", (int64_t)grant->id);
 	json_put_string(w, "integration", grant->integration);
 	grants_write_rule(w, grant);
+
+	enum err err = grants_write_credentials(call, grant->id);
+
 	json_put_bool(w, "staged_only", grant->is_staged_only);
 	json_put_time(w, "created_at", grant->created_ms);
 	users_name(grant->created_by, name);
 	json_put_string(w, "created_by", name);
 	json_end_object(w);
+	return err;
 }
 
 static enum err on_written(void *arg, const struct store_grant *grant)
 {
-	write_grant(arg, grant);
-	return OK;
+	return write_grant(arg, grant);
 }
 
 enum err grants_write(struct call *call, const unsigned char integration_id[STORE_ID_BYTES])
@@ -81,7 +85,7 @@ enum err grants_write(struct call *call, const unsigned char integration_id[STOR
 	json_key(&call->w, "grants");
 	json_begin_array(&call->w);
 
-	enum err err = store_grant_of(call->core->store, integration_id, on_written, &call->w);
+	enum err err = store_grant_of(call->core->store, integration_id, on_written, call);
 
 	json_end_array(&call->w);
 	return err;
@@ -91,9 +95,7 @@ static enum err on_listed(void *arg, const struct store_grant *grant)
 {
 	struct call *call = arg;
 
-	if (managers_may_see(call, grant->integration_id))
-		write_grant(&call->w, grant);
-	return OK;
+	return managers_may_see(call, grant->integration_id) ? write_grant(call, grant) : OK;
 }
 
 enum err handle_grant_list(struct call *call)
@@ -204,7 +206,8 @@ static enum err check_new(struct call *call, const struct store_grant *grant)
 	struct comparing comparing = {.grant = grant};
 	enum err err = store_grant_of(call->core->store, grant->integration_id, on_compared, &comparing);
 
-	if (err == OK && comparing.is_there)
+	/* With credentials it says more than the one that is there. */
+	if (err == OK && comparing.is_there && request_first(call->request, FIELD_CREDENTIALS) == NULL)
 		return call_refuse(
 			call, ERR_CONFLICT, "the same grant exists", "the same grant exists already");
 	if (err == OK && comparing.count >= GRANTS_PER_INTEGRATION)
@@ -260,19 +263,23 @@ enum err handle_grant_add(struct call *call)
 		call_subject(call, "staged_only");
 	grant.integration = integration.name;
 	memcpy(grant.integration_id, integration.id, sizeof(grant.integration_id));
-	err = check_new(call, &grant);
+	err = grants_check_credentials(call, &grant);
+	if (err == OK)
+		err = check_new(call, &grant);
 	if (err == OK)
 		err = check_lock(call, &integration, &grant);
 	if (err == OK)
 		err = store_grant_insert(call->core->store, &grant);
+	if (err == OK)
+		err = grants_store_credentials(call, &grant);
 	if (err != OK)
 		return err;
 	call->record.object = grant.id;
 	json_begin_object(&call->w);
 	json_key(&call->w, "grant");
-	write_grant(&call->w, &grant);
+	err = write_grant(call, &grant);
 	json_end_object(&call->w);
-	return OK;
+	return err;
 }
 
 enum err handle_grant_remove(struct call *call)

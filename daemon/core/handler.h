@@ -349,6 +349,15 @@ void grants_write_rule(struct json_writer *w, const struct store_grant *grant);
 bool grants_match(struct core *core, const struct store_grant *grant, enum grant_use use,
 	const struct principal *who, const char **reason_out);
 
+/* ---- grant_credentials.c: what the request says that its unit's credentials mean ---- */
+
+/* BAD_VALUE, TOO_LARGE: nothing was stored. */
+enum err grants_check_credentials(struct call *call, const struct store_grant *grant);
+/* CONFLICT: another grant says what one of them means. */
+enum err grants_store_credentials(struct call *call, const struct store_grant *grant);
+/* Member credentials of an object of this grant. */
+enum err grants_write_credentials(struct call *call, uint64_t grant);
+
 /* ---- tokens.c ---- */
 
 struct token_facts token_facts(const struct store_token *token); /* for the policy; points into the token */

@@ -1,7 +1,7 @@
 /*
- * From a unit and a credential's name to an integration and a key.  The name is the key, and the grants of the unit alone
- * name the integrations; more than one that has it is nobody's to choose from: a unit must not get another value because
- * somebody added a key somewhere (P2).
+ * From a unit and a credential's name to an integration and a key.  What a grant says that the name means comes first; else the
+ * name is the key, and the grants of the unit alone name the integrations.  More than one meaning is nobody's to choose from: a
+ * unit must not get another value because somebody added a key or a grant somewhere (P2).
  */
 #include "unit_credentials.h"
 
@@ -15,8 +15,43 @@ struct finding {
 	struct unit_credential *out;
 	bool has_grant; /* one that delivers to the unit */
 	bool has_key;
+	bool is_mapped; /* a grant says what the name means */
 	bool has_other;
 };
+
+static void take(struct finding *finding, const struct store_grant *grant, const char *key, bool is_mapped)
+{
+	struct unit_credential *out = finding->out;
+	bool is_first = !finding->has_key || (is_mapped && !finding->is_mapped);
+
+	if (!is_first && is_mapped == finding->is_mapped &&
+		(strcmp(out->integration, grant->integration) != 0 || strcmp(out->key, key) != 0)) {
+		finding->has_other = true;
+		snprintf(out->other, sizeof(out->other), "%s", grant->integration);
+	}
+	if (!is_first)
+		return;
+	finding->has_key = true;
+	finding->is_mapped = is_mapped;
+	finding->has_other = false;
+	out->grant = grant->id;
+	snprintf(out->integration, sizeof(out->integration), "%s", grant->integration);
+	snprintf(out->key, sizeof(out->key), "%s", key);
+}
+
+struct meaning {
+	uint64_t grant;
+	char key[KEY_BYTES_MAX + 1];
+};
+
+static enum err on_credential(void *arg, const struct store_credential *credential)
+{
+	struct meaning *meaning = arg;
+
+	meaning->grant = credential->grant;
+	snprintf(meaning->key, sizeof(meaning->key), "%s", credential->key);
+	return OK;
+}
 
 static enum err on_secret(void *arg, const struct store_secret *secret)
 {
@@ -25,20 +60,28 @@ static enum err on_secret(void *arg, const struct store_secret *secret)
 	return OK;
 }
 
-static enum err take(struct finding *finding, const struct store_grant *grant)
+/* What the grant itself says that the name means. */
+static enum err look_for_meaning(struct finding *finding, const struct store_grant *grant)
 {
-	struct unit_credential *out = finding->out;
+	struct meaning meaning = {0};
+	enum err err = store_credential_get(
+		finding->core->store, grant->unit, finding->name, on_credential, &meaning);
 
-	if (finding->has_key) {
-		finding->has_other = true;
-		snprintf(out->other, sizeof(out->other), "%s", grant->integration);
-		return OK;
-	}
-	finding->has_key = true;
-	out->grant = grant->id;
-	snprintf(out->integration, sizeof(out->integration), "%s", grant->integration);
-	snprintf(out->key, sizeof(out->key), "%s", finding->name);
-	return OK;
+	if (err == OK && meaning.grant == grant->id)
+		take(finding, grant, meaning.key, true);
+	return err == ERR_NOT_FOUND ? OK : err;
+}
+
+static enum err look_for_key(struct finding *finding, const struct store_grant *grant)
+{
+	enum err err = ERR_NOT_FOUND;
+
+	if (!finding->is_mapped && text_check_key(finding->name, strlen(finding->name)) == OK)
+		err = store_secret_get(
+			finding->core->store, grant->integration_id, finding->name, on_secret, NULL);
+	if (err == OK)
+		take(finding, grant, finding->name, false);
+	return err == ERR_NOT_FOUND ? OK : err;
 }
 
 static enum err on_grant(void *arg, const struct store_grant *grant)
@@ -50,17 +93,10 @@ static enum err on_grant(void *arg, const struct store_grant *grant)
 	if (!policy_delivers(&rule, grant->needs_token, finding->unit, &reason))
 		return OK;
 	finding->has_grant = true;
-	if (finding->has_key && strcmp(finding->out->integration, grant->integration) == 0)
-		return OK; /* two grants of one integration mean the same value */
-	if (finding->has_other || text_check_key(finding->name, strlen(finding->name)) != OK)
-		return OK;
 
-	enum err err =
-		store_secret_get(finding->core->store, grant->integration_id, finding->name, on_secret, NULL);
+	enum err err = look_for_meaning(finding, grant);
 
-	if (err == ERR_NOT_FOUND)
-		return OK;
-	return err == OK ? take(finding, grant) : err;
+	return err == OK ? look_for_key(finding, grant) : err;
 }
 
 static enum err refuse(enum err err, const char *reason, const char **reason_out)
@@ -88,6 +124,9 @@ enum err unit_credentials_find(struct core *core, const char *unit, const char *
 	if (!finding.has_key)
 		return refuse(ERR_NOT_FOUND, "no integration granted to the unit has this key", reason_out);
 	if (finding.has_other)
-		return refuse(ERR_CONFLICT, "two integrations granted to the unit have this key", reason_out);
+		return refuse(ERR_CONFLICT,
+			finding.is_mapped ? "grants say two things that this credential means"
+					  : "two integrations granted to the unit have this key",
+			reason_out);
 	return OK;
 }

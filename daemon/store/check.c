@@ -61,6 +61,30 @@ static enum err check_grants(struct store *store)
 	return store_grant_each(store, on_grant, store);
 }
 
+static enum err on_credential(void *arg, const struct store_credential *credential)
+{
+	(void)arg;
+	(void)credential;
+	return OK;
+}
+
+static enum err check_credentials(struct store *store)
+{
+	return store_credential_each(store, on_credential, NULL);
+}
+
+static enum err on_delivery(void *arg, const struct store_delivery *delivery)
+{
+	(void)arg;
+	(void)delivery;
+	return OK;
+}
+
+static enum err check_deliveries(struct store *store)
+{
+	return store_delivery_each(store, on_delivery, NULL);
+}
+
 static enum err on_token(void *arg, const struct store_token *token)
 {
 	const struct store *store = arg;
@@ -197,6 +221,8 @@ enum err store_check(struct store *store, const char **reason_out)
 		{check_references, "a row of the store belongs to nothing"},
 		{check_integrations, "an integration's row is damaged"},
 		{check_grants, "a grant's row is damaged"},
+		{check_credentials, "the row of a unit's credential is damaged"},
+		{check_deliveries, "the row of a delivery is damaged"},
 		{check_managers, "a manager's row is damaged"},
 		{check_tokens, "a token's row is damaged"},
 		{check_versions, "a version's row is damaged"},

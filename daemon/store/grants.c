@@ -42,19 +42,41 @@ enum err store_grant_insert(struct store *store, struct store_grant *grant)
 	return OK;
 }
 
+/* What the credentials of a unit meant by a grant goes with it. */
+static enum err remove_credentials(
+	struct store *store, const unsigned char integration_id[STORE_ID_BYTES], uint64_t id)
+{
+	QUERY_AUTO query = query_start(store, STATEMENT_CREDENTIAL_REMOVE);
+
+	query_put_u64(&query, id);
+	query_put_fixed(&query, integration_id, STORE_ID_BYTES);
+	return query_write(&query, NULL);
+}
+
+static enum err remove_all_credentials(
+	struct store *store, const unsigned char integration_id[STORE_ID_BYTES])
+{
+	QUERY_AUTO query = query_start(store, STATEMENT_CREDENTIAL_REMOVE_ALL);
+
+	query_put_fixed(&query, integration_id, STORE_ID_BYTES);
+	return query_write(&query, NULL);
+}
+
 enum err store_grant_remove(
 	struct store *store, const unsigned char integration_id[STORE_ID_BYTES], uint64_t id)
 {
+	if (id > INT64_MAX)
+		return ERR_NOT_FOUND;
+
+	enum err err = remove_credentials(store, integration_id, id);
 	QUERY_AUTO query = query_start(store, STATEMENT_GRANT_REMOVE);
 	uint64_t changed = 0;
 
-	if (id > INT64_MAX)
-		return ERR_NOT_FOUND;
+	if (err != OK)
+		return err;
 	query_put_u64(&query, id);
 	query_put_fixed(&query, integration_id, STORE_ID_BYTES);
-
-	enum err err = query_write(&query, &changed);
-
+	err = query_write(&query, &changed);
 	if (err != OK)
 		return err;
 	store->now.counts.grants -= changed;
@@ -63,13 +85,14 @@ enum err store_grant_remove(
 
 enum err store_grant_remove_all(struct store *store, const unsigned char integration_id[STORE_ID_BYTES])
 {
+	enum err err = remove_all_credentials(store, integration_id);
 	QUERY_AUTO query = query_start(store, STATEMENT_GRANT_REMOVE_ALL);
 	uint64_t changed = 0;
 
+	if (err != OK)
+		return err;
 	query_put_fixed(&query, integration_id, STORE_ID_BYTES);
-
-	enum err err = query_write(&query, &changed);
-
+	err = query_write(&query, &changed);
 	if (err == OK)
 		store->now.counts.grants -= changed;
 	return err;

@@ -26,8 +26,12 @@ static const char schema_3_sql[] = {
 #include "schema_3.inc"
 };
 
+static const char schema_4_sql[] = {
+#include "schema_4.inc"
+};
+
 /* migrations[n] leads from version n to n + 1.  A published one never changes. */
-static const char *const migrations[] = {schema_sql, schema_2_sql, schema_3_sql};
+static const char *const migrations[] = {schema_sql, schema_2_sql, schema_3_sql, schema_4_sql};
 
 enum { SCHEMA_VERSION = sizeof(migrations) / sizeof(migrations[0]) };
 

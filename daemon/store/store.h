@@ -189,6 +189,45 @@ enum err store_grant_for_uid(struct store *store, uint32_t uid, store_grant_fn *
 enum err store_grant_of_unit(
 	struct store *store, const char *unit, const char *pattern, store_grant_fn *fn, void *arg);
 
+/* ---- credentials of units ---- */
+
+/* What a credential's name means for the unit of a grant; integration is set by the store. */
+struct store_credential {
+	const char *unit; /* the grant's, name or pattern */
+	const char *name;
+	const char *key;
+	uint64_t grant;
+	const char *integration;
+};
+
+typedef enum err store_credential_fn(void *arg, const struct store_credential *credential);
+
+enum err store_credential_insert(struct store *store,
+	const struct store_credential
+		*credential); /* ERR_CONFLICT: this name of this unit means something already */
+enum err store_credential_get(struct store *store, const char *unit, const char *name,
+	store_credential_fn *fn, void *arg); /* of exactly this text of a unit; ERR_NOT_FOUND */
+enum err store_credential_of(struct store *store, uint64_t grant, store_credential_fn *fn,
+	void *arg); /* by name; they go with the grant */
+enum err store_credential_each(
+	struct store *store, store_credential_fn *fn, void *arg); /* every one, for cofferd check */
+
+/* A connection of the service manager that a value left under. */
+struct store_delivery {
+	const char *id; /* 32 digits */
+	int64_t time_ms;
+	const char *run; /* its id */
+};
+
+typedef enum err store_delivery_fn(void *arg, const struct store_delivery *delivery);
+
+enum err store_delivery_insert(
+	struct store *store, const struct store_delivery *delivery); /* ERR_CONFLICT: one left already */
+enum err store_delivery_each(
+	struct store *store, store_delivery_fn *fn, void *arg); /* every one, for cofferd check */
+/* Removes up to max_rows from before a time, the oldest first. */
+enum err store_delivery_expire(struct store *store, int64_t before_ms, size_t max_rows);
+
 /* ---- managers of integrations ---- */
 
 struct store_manager {

@@ -149,6 +149,8 @@ SPOILT = {
     "access": NO_STRING + (("", BAD), ("all", BAD), ("Read-only", BAD)),
     "environment": NO_STRING + (("", BAD), ("prod", BAD), ("Production", BAD)),
     "rule": ((7, {"bad_request"}), ([], {"bad_request"}), ({}, BAD), ({"user": 7}, BAD), ({"uid": "1"}, BAD), ({"user": "a\n"}, BAD), ({"unit": "*"}, BAD), ({"token": True}, BAD)),
+    "credential": NO_STRING + tuple((text, BAD) for text in ("", ".", "..", "a/b", "a:b", "a b", "é", "a\n", "a" * 80)),
+    "credentials": ((7, {"bad_request"}), ([], {"bad_request"}), ({"a": 7}, {"bad_request"}), ({"a/b": "A"}, BAD), ({"..": "A"}, BAD), ({"a": "A B"}, BAD), ({"a": "LD_PRELOAD"}, {"reserved_name", "bad_value"})),
     "hex32": NO_STRING + (("", {"bad_request"}), ("A" * 32, {"bad_request"}), ("0" * 31, {"bad_request"}), ("0" * 33, {"bad_request"})),
 }  # fmt: skip
 SPOILT["period"] = SPOILT["duration"]

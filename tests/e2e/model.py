@@ -92,7 +92,7 @@ METHODS = {
     "integration.list": ("viewer", "read", "", "owner state workspace label stale_after"),
     "integration.show": ("viewer", "read", "name", ""),
     "integration.edit": ("keeper", "change", "name", INTEGRATION_FIELDS + " request_id"),
-    "grant.add": ("admin", "change", "integration rule", "staged_only destroy_values request_id"),
+    "grant.add": ("admin", "change", "integration rule", "credentials staged_only destroy_values request_id"),
     "grant.remove": ("admin", "change", "integration id", "request_id"),
     "grant.list": ("viewer", "read", "", "integration"),
     "secret.put": (
@@ -150,7 +150,7 @@ METHODS = {
     "request.list": ("viewer", "read", "", "integration state limit"),
     "request.approve": ("admin", "change", "id", "note request_id"),
     "request.reject": ("granted", "change", "id", "note request_id"),
-    "grant.explain": ("viewer", "read", "integration", "user unit staged"),
+    "grant.explain": ("viewer", "read", "integration", "user unit staged credential"),
     "apply.begin": ("admin", "read", "", ""),
     "apply.step": ("admin", "read", "method params", "expect_changed_at"),
     "apply.run": ("admin", "change", "", "dry_run request_id"),
@@ -165,7 +165,7 @@ METHODS = {
 FLAGS = set("stage if_absent multiline untested force processes_only staged_only staged passed".split())
 COUNTS = set("rate_limit id expect_version version exit_status duration_ms days after limit uid".split())
 LISTS = {"protocol": int, "systems": str, "managed_by": str, "only": str, "optional": str}
-OBJECTS = {"labels", "rule"}
+OBJECTS = {"labels", "rule", "credentials"}
 
 NAME = re.compile(r"(?:[a-z0-9][a-z0-9._-]{0,63}/)?[a-z0-9][a-z0-9._-]{0,63}")
 KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
@@ -904,6 +904,7 @@ class Model(Governance):
             "id": grant.number,
             "integration": integration.name,
             "rule": rule,
+            "credentials": {},
             "staged_only": grant.staged_only,
             "created_at": grant.created,
             "created_by": grant.created_by,
