@@ -63,7 +63,7 @@ static void announce(const struct daemon *daemon)
 	const char *error = daemon->reload_error;
 
 	if (core_is_sealed(daemon->core))
-		service_status("Sealed: %s", daemon->opening.reason);
+		service_status("Sealed: %s", daemon->opening.seal.mend); /* everybody may read it */
 	else
 		service_status("Serving, connections: %zu%s%s", server_connection_count(daemon->server),
 			error[0] != '\0' ? "; the last reload was refused: " : "", error);

@@ -13,6 +13,7 @@ FIELDS = [
         "description": "Copies the orders of the day.",
         "owner": "Petra Example",
         "contact": "petra@example.org",
+        "environment": "sandbox",  # root grants itself what it wants
     }.items()
     for word in (f"--{key}", text)
 ]
