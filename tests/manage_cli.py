@@ -446,7 +446,7 @@ class ManageTest(CommandTest):
         with FakeDaemon(answer) as daemon:
             self.refused(manage(daemon, "grant", "explain", "x", "--user"), 64, "--user needs a value")
             text = manage(daemon, "grant", "explain", "--help").stdout
-            self.assertIn("--user TEXT", text)
+            self.assertIn("--user USER", text)
             self.assertNotIn("your own vault", text)
             self.assertIn("your own vault", manage(daemon, "grant", "list", "--help").stdout)
 

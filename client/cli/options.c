@@ -42,12 +42,33 @@ static const char *metavar_of(enum field_type type)
 	return (size_t)type < sizeof(metavars) / sizeof(metavars[0]) ? metavars[type] : NULL;
 }
 
+/* Where the type alone says too little. */
+static const char *metavar_of_field(enum field field)
+{
+	static const struct {
+		enum field field;
+		const char *metavar;
+	} metavars[] = {
+		{FIELD_USER, "USER"},
+		{FIELD_TOUCHED_BY, "USER"},
+		{FIELD_MANAGED_BY, "USER"},
+		{FIELD_UNIT, "UNIT"},
+		{FIELD_TEST, "COMMAND"},
+		{FIELD_UID, "UID"},
+	};
+
+	for (size_t i = 0; i < sizeof(metavars) / sizeof(metavars[0]); i++)
+		if (metavars[i].field == field)
+			return metavars[i].metavar;
+	return metavar_of(field_info(field)->type);
+}
+
 static struct option field_option(enum field field)
 {
 	const struct field_info *info = field_info(field);
 	struct option option = {
 		.slot = field,
-		.metavar = info->type == FIELD_TYPE_FLAG ? NULL : metavar_of(info->type),
+		.metavar = info->type == FIELD_TYPE_FLAG ? NULL : metavar_of_field(field),
 		.text = info->text,
 		.is_list = info->type == FIELD_TYPE_LINES || info->type == FIELD_TYPE_KEYS ||
 			   info->type == FIELD_TYPE_MAP || info->type == FIELD_TYPE_CREDENTIALS,
