@@ -249,7 +249,7 @@ void handout_refuse(struct handout *handout, enum err err, const char *reason)
 		refuse(handout);
 		return;
 	}
-	snprintf(detail, sizeof(detail), "credential %s of %s: %s", name, unit, reason);
+	snprintf(detail, sizeof(detail), "%s (credential %s of %s)", reason, name, unit);
 	begin_exchange(handout);
 	turn_refuse(core_turn(handout->set->core), &handout->exchange, err, detail); /* P4 */
 }

@@ -1,14 +1,13 @@
 #!/usr/bin/python3
 """A socket handed over by the service manager, SIGTERM that drains, SIGHUP that reloads."""
 import contextlib
-import fcntl
 import os
 import signal
 import socket
-import subprocess
 import threading
 import time
 
+from activated import Activated
 from coffer_test import (
     ADMIN,
     AUDITOR,
@@ -38,52 +37,6 @@ def prepare(vault):
     for number in range(12):
         vault.put(BIG, f"KEY_{number}", "v" * 60000)
     vault.grant(BIG, user=ETL)
-
-
-class Activated:
-    """What subprocess.Popen would be, for a child that must know its own pid and hold the sockets from 3 on."""
-
-    def __init__(self, vault, listeners, names, notify_path):
-        self.pid = os.fork()
-        self.returncode = None
-        if self.pid == 0:
-            try:
-                log = os.open(vault.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-                os.dup2(log, 1)
-                os.dup2(log, 2)
-                high = [fcntl.fcntl(listener.fileno(), fcntl.F_DUPFD, 100) for listener in listeners]
-                for number, descriptor in enumerate(high, 3):
-                    os.dup2(descriptor, number)
-                env = vault.environment(
-                    LISTEN_FDS=str(len(listeners)),
-                    LISTEN_PID=str(os.getpid()),
-                    NOTIFY_SOCKET=notify_path,
-                    **({} if names is None else {"LISTEN_FDNAMES": names}),
-                )
-                os.execve(vault.programs["cofferd"], ["cofferd", "--config", vault.config], env)
-            finally:
-                os._exit(127)
-
-    def poll(self):
-        if self.returncode is None:
-            pid, status = os.waitpid(self.pid, os.WNOHANG)
-            if pid:
-                self.returncode = os.waitstatus_to_exitcode(status)
-        return self.returncode
-
-    def wait(self, timeout):
-        deadline = time.monotonic() + timeout
-        while self.poll() is None:
-            if time.monotonic() > deadline:
-                raise subprocess.TimeoutExpired("cofferd", timeout)
-            time.sleep(0.01)
-        return self.returncode
-
-    def send_signal(self, number):
-        os.kill(self.pid, number)
-
-    def kill(self):
-        os.kill(self.pid, signal.SIGKILL)
 
 
 def activate(vault, *listeners, names="cofferd.socket"):
