@@ -1,6 +1,7 @@
 /*
  * A connection is answered only when the service manager has it (P5).  Its messages go out in order, so one barrier behind
- * several of them stands for all.  A manager that says nothing costs each unit a second and a refusal, and never us a wait.
+ * several of them stands for all.  A manager that says nothing costs each unit a refusal, and never us a wait; it is given
+ * five seconds, as by systemd-notify(1), because it may be reading all its units anew.
  */
 #include "barrier.h"
 
@@ -9,7 +10,7 @@
 
 #include "clock.h"
 
-enum { SILENCE_MS = 1000 };
+enum { SILENCE_MS = 5000 };
 
 struct barrier {
 	uv_poll_t poll;

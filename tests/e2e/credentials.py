@@ -138,7 +138,7 @@ def without_a_service_manager_the_socket_is_not_served(vault):
 
 @suite.check
 @ends_all
-def a_manager_that_does_not_confirm_costs_a_second_and_a_refusal_and_nobody_else_a_wait(vault):
+def a_manager_that_does_not_confirm_costs_five_seconds_and_a_refusal_and_nobody_else_a_wait(vault):
     world = World(vault)
     world.manager.passes_barriers = False
     began = time.monotonic()
@@ -150,7 +150,7 @@ def a_manager_that_does_not_confirm_costs_a_second_and_a_refusal_and_nobody_else
         took = time.monotonic() - asked
     equal(world.manager.answer_of(reader), REFUSED, "answer")
     waited = time.monotonic() - began
-    assert 0.9 < waited < 10, f"refused after {waited:.1f} s"
+    assert 4.9 < waited < 25, f"refused after {waited:.1f} s"
     assert took < 0.9, f"somebody else waited {took:.1f} s"
     world.manager.pass_barriers()
     equal(world.answer(), VALUE.encode(), "the next one")
@@ -188,7 +188,10 @@ def the_manager_itself_may_ask_again_for_a_running_unit(vault):
 def a_hundred_units_that_start_at_once_get_all_their_credentials(vault):
     world = World(vault)
     wanted = {"API_TOKEN": VALUE, "OTHER": VALUE, "LARGE": LARGE}
-    readers = [world.ask(key) for _ in range(AT_ONCE) for key in wanted]
+    readers = []
+    for _ in range(AT_ONCE):
+        readers += [world.ask(key) for key in wanted]
+        world.manager.work()
     for reader in readers:
         equal(
             world.manager.answer_of(reader),
