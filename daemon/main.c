@@ -238,6 +238,9 @@ static enum err start_core(struct daemon *daemon, int *fd_out, const char **reas
 		.roles = &daemon->roles,
 		.may_swap = daemon->config->allow_swap,
 		.state_dir = daemon->config->state_dir,
+		.root_key_file = daemon->config->root_key_source == ROOT_KEY_FILE
+					 ? daemon->config->root_key_path
+					 : NULL,
 		.backup_dir = daemon->config->backup_dir,
 		.archive_dir = daemon->config->archive_dir,
 		.host = daemon->host};
@@ -376,17 +379,20 @@ static int serve(struct daemon *daemon)
 static const struct {
 	const char *word;
 	int (*run)(const struct config *config);
-} commands[] = {{"init", setup_init}, {"check", setup_check}, {"recover", setup_recover}};
+} commands[] = {{"init", setup_init}, {"check", setup_check}, {"recover", setup_recover},
+	{"recover-check", setup_recover_check}};
 
 static void print_help(void)
 {
 	printf("Usage: cofferd [--config FILE | --user] [COMMAND]\n\n"
 	       "Without a command: serve the vault in the foreground.\n\n"
-	       "  init          make the vault, and for root_key = file: its key; prints the recovery key "
+	       "  init           make the vault, and for root_key = file: its key; prints the recovery key "
 	       "once\n"
-	       "  check         read a stopped vault from end to end\n"
-	       "  recover       read a recovery key from standard input and make the root key file anew\n"
-	       "  recovery-key  make a recovery key and its recipient, anywhere; prints both once\n\n"
+	       "  check          read a stopped vault from end to end\n"
+	       "  recover        read a recovery key from standard input and make the root key file anew\n"
+	       "  recover-check  read a recovery key from standard input and prove that it opens a stopped "
+	       "vault\n"
+	       "  recovery-key   make a recovery key and its recipient, anywhere; prints both once\n\n"
 	       "  --recovery-recipient KEY   with init: make no recovery key, use this recipient's\n"
 	       "                             (up to 8 times); nothing secret is printed\n"
 	       "  --config FILE   default: /etc/coffer/cofferd.conf\n"

@@ -1,5 +1,6 @@
 /*
- * cofferd recover: proves that a recovery key opens this vault, and makes the root key's file anew from it.
+ * cofferd recover: proves that a recovery key opens this vault, and makes the root key's file anew from it; recover-check
+ * proves no less and makes nothing.
  */
 #include "setup.h"
 
@@ -8,6 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "chain.h"
+#include "clock.h"
 #include "locked.h"
 #include "log.h"
 #include "rootkey.h"
@@ -51,44 +54,142 @@ static size_t read_line(char *out, size_t cap)
 	return len;
 }
 
-int setup_recover(const struct config *config)
+/* ---- what a recovery key opens ---- */
+
+struct opened {
+	struct store *store;
+	struct root_key *root;
+	struct keys *keys;
+};
+
+static void clear_opened(struct opened *opened)
+{
+	keys_free(opened->keys);
+	root_key_free(opened->root);
+	store_close(opened->store);
+}
+
+#define OPENED_AUTO __attribute__((cleanup(clear_opened))) struct opened
+
+static enum err read_key(const struct config *config, struct opened *opened, const char **reason_out)
 {
 	LOCKED_AUTO text = {0};
 	struct recovering recovering = {0};
-	struct store *store = NULL;
-	struct keys *keys = NULL;
-	const char *reason = NULL;
 	enum err err = locked_map(RECOVERY_TEXT_BYTES, config->allow_swap, &text);
 
+	*reason_out = "no locked memory for the recovery key";
 	if (err != OK)
-		return setup_fail(err, "no locked memory for the recovery key");
+		return err;
 	if (isatty(STDIN_FILENO))
 		fprintf(stderr, "Recovery key: ");
 	recovering.text = (const char *)text.bytes;
 	recovering.len = read_line((char *)text.bytes, RECOVERY_TEXT_BYTES);
-	err = store_open(config->state_dir, &store, &reason);
-	if (err != OK)
-		return setup_fail(err, setup_about_store(config, err, reason));
-	err = store_recovery_each(store, on_recovery_box, &recovering);
+	err = store_open(config->state_dir, &opened->store, reason_out);
+	if (err != OK) {
+		*reason_out = setup_about_store(config, err, *reason_out);
+		return err;
+	}
+	*reason_out = NULL;
+	err = store_recovery_each(opened->store, on_recovery_box, &recovering);
+	opened->root = recovering.root;
 	if (err == ERR_BAD_VALUE)
-		reason = "this is not a coffer recovery key";
-	if (err == OK && recovering.root == NULL) {
+		*reason_out = "this is not a coffer recovery key";
+	return err;
+}
+
+/* Proves that the key on standard input opens the vault: store, root key and keyring are then open. */
+static enum err open_by_recovery_key(
+	const struct config *config, struct opened *opened, const char **reason_out)
+{
+	enum err err = read_key(config, opened, reason_out);
+
+	if (err == OK && opened->root == NULL) {
 		err = ERR_DENIED;
-		reason = setup_about_store(
+		*reason_out = setup_about_store(
 			config, err, "the recovery key that was given does not belong to this vault");
 	}
+	if (err != OK)
+		return err;
+	err = setup_unwrap_keyring(opened->store, opened->root, &opened->keys, reason_out);
+	if (err != OK)
+		*reason_out = setup_about_store(config, err, *reason_out);
+	return err;
+}
+
+/* ---- the record of it ---- */
+
+static void on_commit(void *arg, enum err err)
+{
+	*(enum err *)arg = err;
+}
+
+static enum err append_record(struct store *store)
+{
+	struct store_state state = {0};
+	struct chain chain = {0};
+	struct record record = {.time_ms = clock_wall_ms(),
+		.repeats = 1,
+		.uid = geteuid(),
+		.gid = getegid(),
+		.pid = getpid(),
+		.kind = "vault.recover",
+		.outcome = "ok"};
+	enum err err = store_state_get(store, &state);
+
+	if (err != OK)
+		return err;
+	chain.seq = state.audit_seq;
+	memcpy(chain.head, state.audit_head, sizeof(chain.head));
+	chain_append(&chain, &record);
+	return store_audit_append(store, &record);
+}
+
+/* That the way back was walked is worth knowing later: coffer doctor asks for it (P4). */
+static enum err record_proof(const struct config *config, struct store *store, const char **reason_out)
+{
+	enum err committed = ERR_STORAGE;
+	enum err err = store_begin(store);
+
 	if (err == OK) {
-		err = setup_unwrap_keyring(store, recovering.root, &keys, &reason);
-		if (err != OK)
-			reason = setup_about_store(config, err, reason);
+		err = append_record(store);
+		if (err == OK)
+			store_commit(store, on_commit, &committed);
+		else
+			store_abort(store);
+		err = err == OK ? committed : err;
 	}
+	if (err != OK)
+		*reason_out = setup_about_store(config, err, "the proof cannot be recorded in the audit log");
+	return err;
+}
+
+int setup_recover(const struct config *config)
+{
+	OPENED_AUTO opened = {0};
+	const char *reason = NULL;
+	enum err err = open_by_recovery_key(config, &opened, &reason);
+
 	if (err == OK)
-		err = rootkey_write(config, recovering.root, &reason);
-	keys_free(keys);
-	root_key_free(recovering.root);
-	store_close(store);
+		err = rootkey_write(config, opened.root, &reason);
 	if (err != OK)
 		return setup_fail(err, reason);
 	printf("The recovery key opens the vault; made the root key anew: %s\n", config->root_key_path);
+	/* The key is there, whatever becomes of its record. */
+	if (record_proof(config, opened.store, &reason) != OK)
+		log_warning("%s", reason);
+	return 0;
+}
+
+int setup_recover_check(const struct config *config)
+{
+	OPENED_AUTO opened = {0};
+	const char *reason = NULL;
+	enum err err = open_by_recovery_key(config, &opened, &reason);
+
+	if (err == OK)
+		err = record_proof(config, opened.store, &reason);
+	if (err != OK)
+		return setup_fail(err, reason);
+	printf("The recovery key opens the vault; nothing was changed but the audit log, which says so.\n");
 	return 0;
 }

@@ -38,6 +38,8 @@ int setup_init_for(const struct config *config, const struct setup_recipients *r
 int setup_recovery_key(void); /* needs no vault and no configuration */
 int setup_check(const struct config *config);
 int setup_recover(const struct config *config);
+int setup_recover_check(
+	const struct config *config); /* the audit log says that it was proven, and nothing else changes */
 
 /* ---- shared by those ---- */
 

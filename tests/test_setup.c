@@ -986,6 +986,62 @@ START_TEST(recover_leaves_a_root_key_that_exists_as_it_is)
 }
 END_TEST
 
+static enum err count_proof(void *arg, const struct record *record)
+{
+	unsigned *count = arg;
+
+	ck_assert_str_eq(record->kind, "vault.recover");
+	ck_assert_str_eq(record->outcome, "ok");
+	(*count)++;
+	return OK;
+}
+
+/* Records that say so, in a log that is whole. */
+static unsigned proofs(void)
+{
+	struct store_audit_filter filter = {.kind = "vault.recover"};
+	const char *reason = NULL;
+	struct store *store = NULL;
+	unsigned count = 0;
+
+	ck_assert_int_eq((int)store_open(config->state_dir, &store, &reason), (int)OK);
+	ck_assert_int_eq((int)store_audit_each(store, &filter, count_proof, &count), (int)OK);
+	store_close(store);
+	return count;
+}
+
+START_TEST(recover_check_records_nothing_but_a_proof)
+{
+	char recovery[RECOVERY_TEXT_BYTES] = "", other[RECOVERY_TEXT_BYTES] = "", before[256] = "",
+	     after[256] = "";
+
+	start();
+	init(other);
+	ck_assert_int_eq(unlink(in_dir("key")), 0);
+	ck_assert_int_eq(unlink(in_dir("state/coffer.db")), 0);
+	init(recovery);
+	fill_vault();
+	read_file("key", before, sizeof(before));
+	ck_assert_int_eq(run(setup_recover_check, ""), EXIT_BAD_VALUE);
+	ck_assert_int_eq(run(setup_recover_check, other), EXIT_DENIED);
+	ck_assert_uint_eq(proofs(), 0);
+	ck_assert_int_eq(run(setup_recover_check, recovery), EXIT_OK);
+	ck_assert_uint_eq(proofs(), 1);
+	config->root_key_source = ROOT_KEY_CREDENTIAL; /* no file is needed */
+	ck_assert_int_eq(run(setup_recover_check, recovery), EXIT_OK);
+	config->root_key_source = ROOT_KEY_FILE;
+	ck_assert_uint_eq(proofs(), 2);
+	read_file("key", after, sizeof(after));
+	ck_assert_str_eq(before, after);
+	ck_assert_int_eq(run(setup_check, ""), EXIT_OK);
+	ck_assert_int_eq(unlink(in_dir("key")), 0);
+	ck_assert_int_eq(run(setup_recover, recovery), EXIT_OK);
+	ck_assert_uint_eq(proofs(), 3);
+	ck_assert_int_eq(run(setup_check, ""), EXIT_OK);
+	end();
+}
+END_TEST
+
 START_TEST(recover_makes_the_same_root_key_anew)
 {
 	char recovery[RECOVERY_TEXT_BYTES] = "", before[256] = "", after[256] = "";
@@ -1074,5 +1130,5 @@ UNIT_MAIN("setup", init_leaves_a_vault_that_exists_as_it_is, init_leaves_any_fil
 	check_begins_at_the_cut_and_finds_damage_behind_it, check_says_what_it_has_read,
 	check_needs_the_root_key, recover_refuses_what_is_no_recovery_key,
 	recover_refuses_the_recovery_key_of_another_vault, recover_leaves_a_root_key_that_exists_as_it_is,
-	recover_makes_the_same_root_key_anew, names_that_do_not_exist_here_give_no_role,
-	users_and_groups_become_numbers)
+	recover_check_records_nothing_but_a_proof, recover_makes_the_same_root_key_anew,
+	names_that_do_not_exist_here_give_no_role, users_and_groups_become_numbers)

@@ -64,6 +64,19 @@ START_TEST(unitfile_refuses_specifiers)
 }
 END_TEST
 
+START_TEST(unitfile_knows_each_variable_that_is_taken_away)
+{
+	setup();
+	read_service("UnsetEnvironment=A B=c \"C\"");
+	ck_assert_uint_eq(harvest.problem_count, 3);
+	ck_assert_str_eq(harvest.problems[0].key, "A");
+	ck_assert_str_eq(harvest.problems[1].key, "B");
+	ck_assert_str_eq(harvest.problems[2].key, "C");
+	ck_assert(harvest.problems[1].has_no_value);
+	teardown();
+}
+END_TEST
+
 START_TEST(unitfile_refuses_what_systemd_would_drop)
 {
 	refuses("Environment=A='b", "not closed");
@@ -217,9 +230,9 @@ START_TEST(unitfile_takes_the_first_unit_file)
 }
 END_TEST
 
-UNIT_MAIN("unitfile", unitfile_refuses_specifiers, unitfile_refuses_what_systemd_would_drop,
-	unitfile_refuses_foreign_encodings, unitfile_refuses_units_that_are_not_there,
-	unitfile_names_an_environment_file_that_cannot_be_read, unitfile_splits_words_as_systemd_does,
-	unitfile_ends_every_word_where_the_text_ends, unitfile_resets_by_an_empty_setting,
-	unitfile_lets_files_win_over_settings, unitfile_reads_drop_ins_in_the_order_of_their_names,
-	unitfile_takes_the_first_unit_file)
+UNIT_MAIN("unitfile", unitfile_refuses_specifiers, unitfile_knows_each_variable_that_is_taken_away,
+	unitfile_refuses_what_systemd_would_drop, unitfile_refuses_foreign_encodings,
+	unitfile_refuses_units_that_are_not_there, unitfile_names_an_environment_file_that_cannot_be_read,
+	unitfile_splits_words_as_systemd_does, unitfile_ends_every_word_where_the_text_ends,
+	unitfile_resets_by_an_empty_setting, unitfile_lets_files_win_over_settings,
+	unitfile_reads_drop_ins_in_the_order_of_their_names, unitfile_takes_the_first_unit_file)

@@ -15,6 +15,7 @@
 #include "audits.h"
 #include "changes.h"
 #include "cli.h"
+#include "doctor.h"
 #include "grants.h"
 #include "history.h"
 #include "holder_lines.h"
@@ -355,6 +356,17 @@ static const struct command commands[] = {
 			"begins anew",
 		.example = "coffer alert ack run_missed:finance/warehouse-sync --until 30d --note 'year-end "
 			   "closing'",
+	},
+	{
+		.words = "doctor",
+		.kind = REQUEST_COUNT,
+		.options = {SLOT_EXCEPT, SLOT_ROOT},
+		.run = doctor_run,
+		.print = doctor_print,
+		.text = "what on this host weakens the vault's promises, and how to mend it; the exit status "
+			"is 1 "
+			"if there is a problem",
+		.example = "coffer doctor --except swap --except login_shell",
 	},
 	{
 		.words = "metrics",

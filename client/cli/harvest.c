@@ -192,7 +192,7 @@ void harvest_add(
 		return;
 	}
 	if (text != NULL) {
-		harvest_refuse(harvest, key, key_len, place, text);
+		(value.len == 0 ? harvest_refuse_bare : harvest_refuse)(harvest, key, key_len, place, text);
 		return;
 	}
 
@@ -234,6 +234,16 @@ void harvest_refuse(
 	grown[count] = (struct problem){.place = place, .text = text};
 	copy_key(grown[count].key, key, key_len);
 	harvest->problem_count++;
+}
+
+void harvest_refuse_bare(
+	struct harvest *harvest, const char *key, size_t key_len, struct place place, const char *text)
+{
+	size_t count = harvest->problem_count;
+
+	harvest_refuse(harvest, key, key_len, place, text);
+	if (harvest->problem_count > count)
+		harvest->problems[count].has_no_value = true;
 }
 
 bool harvest_has(const struct harvest *harvest, const char *file, const char *key, size_t key_len)

@@ -37,6 +37,7 @@ struct problem {
 	char key[KEY_BYTES_MAX + 1]; /* "": of no key, or it is not known where the value ends */
 	struct place place;
 	const char *text; /* a constant */
+	bool has_no_value; /* the line sets none */
 };
 
 /* One file that was read. */
@@ -80,6 +81,10 @@ void harvest_add(
 
 /* A line that is not taken; key may be NULL. */
 void harvest_refuse(
+	struct harvest *harvest, const char *key, size_t key_len, struct place place, const char *text);
+
+/* The same of a line that sets no value. */
+void harvest_refuse_bare(
 	struct harvest *harvest, const char *key, size_t key_len, struct place place, const char *text);
 
 /* True when file has set key already. */

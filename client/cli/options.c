@@ -101,6 +101,7 @@ struct option options_of(unsigned slot)
 		.slot = slot,
 		.metavar = own[slot - FIELD_COUNT].metavar,
 		.text = own[slot - FIELD_COUNT].text,
+		.is_list = slot == SLOT_EXCEPT,
 	};
 
 	option.may_stand_alone = option.metavar != NULL && option.metavar[0] == '[';

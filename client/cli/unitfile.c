@@ -28,6 +28,8 @@ struct unit {
 	const char *root;
 	struct environment_file *files;
 	size_t file_count;
+	unitfile_setting_fn *fn; /* takes all settings; NULL: ours do */
+	void *arg;
 };
 
 /* The file being read: at moves forward line by line. */
@@ -120,13 +122,15 @@ static void take_word(const struct unit *unit, struct place place, char *word, s
 	size_t key_len = (size_t)(equals - word);
 	size_t value_len = len - key_len - 1;
 	char *value = word + key_len + 1;
+	bool is_credential = value_len > 3 && memcmp(value, "%d/", 3) == 0; /* a file in its directory */
 	const char *objection = unitwords_expand(value, &value_len);
 	struct secret secret = {.bytes = (unsigned char *)value, .len = value_len};
 
 	if (objection == NULL && !gate_is_utf8(value, value_len))
 		objection = "not UTF-8: systemd drops it";
 	if (objection != NULL)
-		harvest_refuse(unit->harvest, word, key_len, place, objection);
+		(is_credential ? harvest_refuse_bare : harvest_refuse)(
+			unit->harvest, word, key_len, place, objection);
 	else
 		harvest_add(unit->harvest, word, key_len, secret, place);
 }
@@ -180,9 +184,12 @@ static void take_unset(struct unit *unit, struct place place, char *value)
 	size_t len = 0;
 
 	for (char *word = unitwords_next(&value, &len, &why); word != NULL;
-		word = unitwords_next(&value, &len, &why))
-		harvest_refuse(unit->harvest, word, strcspn(word, "="), place,
-			"UnsetEnvironment= takes this variable away again");
+		word = unitwords_next(&value, &len, &why)) {
+		const char *equals = memchr(word, '=', len);
+
+		harvest_refuse_bare(unit->harvest, word, equals == NULL ? len : (size_t)(equals - word),
+			place, "UnsetEnvironment= takes this variable away again");
+	}
 	if (why != NULL)
 		refuse(unit, place, why);
 }
@@ -206,6 +213,10 @@ static void take_setting(struct unit *unit, struct place place, char *line)
 
 	const char *name = strip(line);
 
+	if (unit->fn != NULL) {
+		unit->fn(unit->arg, name, strip(equals + 1));
+		return;
+	}
 	for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++) {
 		if (strcmp(settings[i].name, name) == 0)
 			settings[i].take(unit, place, strip(equals + 1));
@@ -257,21 +268,34 @@ static bool is_masked(const char *path)
 	return stat(path, &info) == 0 && S_ISCHR(info.st_mode);
 }
 
-enum err unitfile_read(struct harvest *harvest, const char *root, const char *unit_name)
+static enum err read_files(struct unit *unit, const char *name)
 {
 	UNITPATH_AUTO found = {0};
-	UNIT_AUTO unit = {.harvest = harvest, .root = root};
-	enum err err = unitpath_find(root, unit_name, &found);
+	enum err err = unitpath_find(unit->root, name, &found);
 
-	if (err != OK)
-		return err;
-	for (size_t i = 0; i < found.count; i++) {
+	for (size_t i = 0; err == OK && i < found.count; i++) {
 		struct harvest_file *file = NULL;
 
-		if (!is_masked(found.paths[i]) && harvest_read(harvest, found.paths[i], &file) == OK)
-			read_file(&unit, file);
+		if (!is_masked(found.paths[i]) && harvest_read(unit->harvest, found.paths[i], &file) == OK)
+			read_file(unit, file);
 	}
-	for (size_t i = 0; i < unit.file_count; i++)
+	return err;
+}
+
+enum err unitfile_read(struct harvest *harvest, const char *root, const char *unit_name)
+{
+	UNIT_AUTO unit = {.harvest = harvest, .root = root};
+	enum err err = read_files(&unit, unit_name);
+
+	for (size_t i = 0; err == OK && i < unit.file_count; i++)
 		read_environment_file(&unit, &unit.files[i]);
-	return OK;
+	return err;
+}
+
+enum err unitfile_settings(
+	struct harvest *harvest, const char *root, const char *unit_name, unitfile_setting_fn *fn, void *arg)
+{
+	struct unit unit = {.harvest = harvest, .root = root, .fn = fn, .arg = arg};
+
+	return read_files(&unit, unit_name);
 }

@@ -14,4 +14,12 @@
  */
 enum err unitfile_read(struct harvest *harvest, const char *root, const char *unit);
 
+/*
+ * Calls fn for each setting of [Service], in the order in which systemd reads them; texts live until fn returns.  Environment
+ * files are not read.  Errors as above; what cannot be read is a problem of the harvest.
+ */
+typedef void unitfile_setting_fn(void *arg, const char *name, const char *value);
+enum err unitfile_settings(
+	struct harvest *harvest, const char *root, const char *unit, unitfile_setting_fn *fn, void *arg);
+
 #endif

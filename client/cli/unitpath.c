@@ -15,9 +15,14 @@
 #include "text.h"
 
 static const char *const directories[] = {"/etc/systemd/system", "/run/systemd/system",
-	"/usr/local/lib/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system"};
+	"/usr/local/lib/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system", NULL};
 
-enum { DIRECTORY_COUNT = sizeof(directories) / sizeof(directories[0]) };
+enum { DIRECTORY_COUNT = sizeof(directories) / sizeof(directories[0]) - 1 };
+
+const char *const *unitpath_directories(void)
+{
+	return directories;
+}
 
 static const char type[] = ".service";
 

@@ -14,6 +14,9 @@ struct unitpath {
 	size_t count;
 };
 
+/* The directories of system units, what counts first; ends with NULL. */
+const char *const *unitpath_directories(void);
+
 /*
  * Looks below root ("" for the running system) in the directories of system units.
  * Errors: NOT_FOUND (no unit file, or it is masked), BAD_NAME (not NAME.service), INTERNAL (no memory).

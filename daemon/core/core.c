@@ -110,6 +110,7 @@ enum err core_new(const struct core_options *options, struct core **out)
 	checkpoint_set_host(core->host, options->host != NULL ? options->host : "");
 	core->started_ms = clock_wall_ms();
 	core->state_dir = options->state_dir;
+	core->root_key_file = options->root_key_file;
 	core->has_retired = true; /* the first tick looks */
 
 	enum err err = init_memory(core, options->may_swap);

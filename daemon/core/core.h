@@ -35,6 +35,7 @@ struct core_options {
 	const char *host; /* this host's name, for checkpoints and exports; NULL: none */
 	const char *
 		state_dir; /* not owned; where the store is, for how full its filesystem is; NULL: not known */
+	const char *root_key_file; /* not owned; NULL: it comes as a credential */
 	const char *backup_dir; /* not owned; where files may hold what was revoked; NULL: nowhere */
 };
 

@@ -80,6 +80,7 @@ struct core {
 	struct told told[TOLD_MAX];
 	struct people *people;
 	const char *state_dir; /* NULL: not known */
+	const char *root_key_file; /* NULL: a credential */
 	core_connections_fn *connections;
 	void *connections_arg;
 	core_broken_fn *broken;

@@ -296,6 +296,8 @@ static enum err write_counts(struct call *call)
 	json_put_integer(w, "bytes", (int64_t)counts.file_bytes);
 	write_free_bytes(call);
 	json_put_time(w, "created_at", call->core->state.created_ms);
+	json_put_string(w, "directory", call->core->state_dir);
+	json_put_string(w, "root_key_file", call->core->root_key_file);
 	json_end_object(w);
 	json_key(w, "counts");
 	json_begin_object(w);

@@ -167,6 +167,7 @@ def commands():
         ("holders",),
         ("alerts", "--all"),
         ("metrics",),
+        ("doctor",),
         ("request", "list"),
         ("request", "list", "--state", "rejected"),
         ("audit", "list", "--limit", "500"),
