@@ -4,6 +4,7 @@
 What a table of the program says is not written a second time.  In a page stand, each alone on its line:
 
   @command WORDS        a heading with the command and its operands
+  @about WORDS          nothing: the whole page is about this command
   @options WORDS        its options; lines "+ NAME: text" behind it add to one, "= NAME: text" say it otherwise
   @commands             all commands, each with the page that explains it
   @errors               exit statuses, each with its error words
@@ -100,7 +101,7 @@ def error_lines(tables):
 
 
 def commands_of(path):
-    return re.findall(r"^@command (.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+    return re.findall(r"^@(?:command|about) (.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
 
 
 def overview_lines(tables, pages):
@@ -152,6 +153,8 @@ def make(version, tables, settings, page, pages):
         kind, _, rest = line.partition(" ")
         if kind == "@command":
             yield from command_lines(tables, rest)
+        elif kind == "@about":
+            continue
         elif kind == "@options":
             yield from option_lines(tables, rest, notes_behind(lines))
         elif kind == "@commands":

@@ -129,11 +129,13 @@ def check_command(pages, words):
             if re.match(rf"coffer {re.escape(operands)}(?= \[option|\ \[-- CMD|$)", heading):
                 found = True
                 check_options(page, words, options_in(lines), own)
-        # A page of one command explains it in its description.
-        for heading, lines in page.parts("DESCRIPTION").items():
-            if re.match(rf"coffer {re.escape(operands)}(?= \[option|$)", heading):
-                found = True
-                check_options(page, words, options_in(lines), own)
+    alone = pages.get(f"coffer-{words}.1")
+    if not found and alone and "COMMANDS" not in alone.sections:
+        found = True
+        synopsis = set(re.findall(r"[\w-]+", " ".join(alone.sections["SYNOPSIS"])))
+        needed = {word.lower() for word in re.findall(r"(?<![\[A-Z])[A-Z]+\b", operands)}
+        compare(alone.name, "operand", needed & synopsis, needed)
+        check_options(alone, words, options_in(alone.sections["OPTIONS"]), own)
     if not found:
         faults.append(f"coffer {words}: no page explains it as coffer {operands}")
 
