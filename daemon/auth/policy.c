@@ -8,6 +8,8 @@
 
 #include <unistd.h>
 
+#include "self.h"
+
 static bool is_real_uid(uid_t uid)
 {
 	return uid != PEER_OVERFLOW_ID && uid != (uid_t)-1;
@@ -51,7 +53,7 @@ unsigned policy_roles(const struct roles *roles, const struct principal *princip
 
 	if (!is_real_uid(principal->uid))
 		return 0;
-	if (principal->uid == 0 || principal->uid == geteuid())
+	if (principal->uid == 0 || principal->uid == self_uid())
 		set = ROLE_ADMIN;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		if (policy_is_member(rows[i].members, principal))

@@ -93,7 +93,7 @@ void process_exe(pid_t pid, char out[PROCESS_EXE_BYTES])
 
 	snprintf(path, sizeof(path), "/proc/%ld/exe", (long)pid);
 
-	ssize_t len = readlink(path, out, PROCESS_EXE_BYTES);
+	ssize_t len = readlinkat(AT_FDCWD, path, out, PROCESS_EXE_BYTES);
 
 	out[len < 0 || len == PROCESS_EXE_BYTES ? 0 : len] = '\0';
 	if (!text_is_line(out, strlen(out)))
@@ -118,7 +118,7 @@ void process_invocation(const char *unit, char out[PROCESS_INVOCATION_BYTES])
 
 	snprintf(file, sizeof(file), "/run/systemd/units/invocation:%s", unit);
 
-	ssize_t got = readlink(file, out, PROCESS_INVOCATION_BYTES);
+	ssize_t got = readlinkat(AT_FDCWD, file, out, PROCESS_INVOCATION_BYTES);
 
 	out[got == PROCESS_INVOCATION_BYTES - 1 ? got : 0] = '\0';
 	if (strspn(out, "0123456789abcdef") != strlen(out))

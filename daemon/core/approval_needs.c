@@ -3,6 +3,7 @@
  * take one out of these rules or give its values to the very person that asks; and another grant where grants are locked (P2).
  */
 #include "approvals.h"
+#include "self.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -74,7 +75,7 @@ static const struct rule *find_rule(enum request_kind kind)
 /* Whoever runs the daemon for themselves has its store and its keys: nobody else could keep anything from them. */
 static bool owns_the_vault(const struct principal *who)
 {
-	return geteuid() != 0 && who->uid == geteuid();
+	return self_uid() != 0 && who->uid == self_uid();
 }
 
 static bool is_needed(struct call *call, const struct rule *rule, const struct approval_object *object)

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "self.h"
+
 enum { PENDING_PER_USER = 32, PENDING_MAX = 256, EXPIRED_AT_ONCE = 32, DAY_MS = 24 * 3600 * 1000 };
 
 void approval_describe(struct call *call, const struct store_approval *approval)
@@ -172,11 +174,11 @@ static enum err on_overdue(void *arg, const struct store_approval *approval)
 static enum err expire(struct core *core, const struct overdue *entry, int64_t now_ms)
 {
 	struct store_approval decided = {
-		.id = entry->id, .state = APPROVAL_EXPIRED, .decided_ms = now_ms, .decided_by = geteuid()};
+		.id = entry->id, .state = APPROVAL_EXPIRED, .decided_ms = now_ms, .decided_by = self_uid()};
 	struct record record = {.time_ms = now_ms,
 		.repeats = 1,
-		.uid = geteuid(),
-		.gid = getegid(),
+		.uid = self_uid(),
+		.gid = self_gid(),
 		.pid = getpid(),
 		.object = entry->id};
 	char subject[96] = "";

@@ -11,6 +11,7 @@
 #include "archive.h"
 #include "base64.h"
 #include "log.h"
+#include "self.h"
 
 enum { LOOK_MS = 60 * 1000 };
 
@@ -104,8 +105,8 @@ static enum err archive_own(struct core *core, void *arg)
 	struct own_archive *own = arg;
 	struct record record = {.time_ms = own->now_ms,
 		.repeats = 1,
-		.uid = geteuid(),
-		.gid = getegid(),
+		.uid = self_uid(),
+		.gid = self_gid(),
 		.pid = getpid(),
 		.kind = "audit.archive",
 		.outcome = "ok"};

@@ -17,6 +17,7 @@
 #include "holders.h"
 #include "log.h"
 #include "people.h"
+#include "self.h"
 #include "watches.h"
 
 enum {
@@ -195,8 +196,8 @@ static enum err record_daemon(struct core *core, void *arg)
 {
 	struct record record = {.time_ms = clock_wall_ms(),
 		.repeats = 1,
-		.uid = geteuid(),
-		.gid = getegid(),
+		.uid = self_uid(),
+		.gid = self_gid(),
 		.pid = getpid()};
 
 	snprintf(record.kind, sizeof(record.kind), "%s", (const char *)arg);

@@ -10,6 +10,7 @@
 
 #include "holders.h"
 #include "secret_rows.h"
+#include "self.h"
 
 /* A version with a value that a retired integration has left. */
 struct leftover {
@@ -187,7 +188,7 @@ static enum err note_destroyed(struct core *core, const struct leftover *leftove
 {
 	struct store_change change = {.integration_id = leftover->integration_id,
 		.time_ms = now_ms,
-		.uid = geteuid(),
+		.uid = self_uid(),
 		.key = leftover->key,
 		.version = leftover->version,
 		.field = "state",
@@ -203,8 +204,8 @@ static enum err record_destroyed(struct core *core, const struct leftover *lefto
 	struct record record = {.time_ms = now_ms,
 		.version = leftover->version,
 		.repeats = 1,
-		.uid = geteuid(),
-		.gid = getegid(),
+		.uid = self_uid(),
+		.gid = self_gid(),
 		.pid = getpid()};
 
 	snprintf(record.kind, sizeof(record.kind), "retired.destroyed");

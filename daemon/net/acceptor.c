@@ -8,7 +8,7 @@
 #include "acceptor.h"
 
 #include <errno.h>
-#include <sys/eventfd.h>
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -50,12 +50,17 @@ static void accept_on(struct acceptor *acceptor)
 		pause_accepting(acceptor);
 }
 
+static int take_spare(int listen_fd)
+{
+	return fcntl(listen_fd, F_DUPFD_CLOEXEC, 0);
+}
+
 static void on_resume(uv_timer_t *handle)
 {
 	struct acceptor *acceptor = handle->data;
 
 	if (acceptor->spare_fd < 0)
-		acceptor->spare_fd = eventfd(0, EFD_CLOEXEC);
+		acceptor->spare_fd = take_spare(acceptor->listen_fd);
 	accept_on(acceptor);
 }
 
@@ -70,7 +75,7 @@ static void shed_one(struct acceptor *acceptor)
 
 	if (fd >= 0)
 		close(fd);
-	acceptor->spare_fd = eventfd(0, EFD_CLOEXEC);
+	acceptor->spare_fd = take_spare(acceptor->listen_fd);
 }
 
 /* False ends this wake-up. */
@@ -172,8 +177,7 @@ enum err acceptor_start(struct acceptor *acceptor, uv_loop_t *loop, int listen_f
 {
 	if (!listen_is_usable(listen_fd))
 		return ERR_CONFIG;
-	*acceptor =
-		(struct acceptor){.set = set, .listen_fd = listen_fd, .spare_fd = eventfd(0, EFD_CLOEXEC)};
+	*acceptor = (struct acceptor){.set = set, .listen_fd = listen_fd, .spare_fd = take_spare(listen_fd)};
 	if (acceptor->spare_fd < 0)
 		return ERR_INTERNAL;
 

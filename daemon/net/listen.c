@@ -232,5 +232,5 @@ void listen_file_remove(struct listen_file *file)
 	file->is_ours = false;
 	if (lstat(file->path, &stat) != 0 || stat.st_dev != file->device || stat.st_ino != file->inode)
 		return;
-	(void)unlink(file->path);
+	(void)unlinkat(AT_FDCWD, file->path, 0);
 }

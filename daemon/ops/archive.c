@@ -14,6 +14,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "self.h"
+
 #define PASSING ".part"
 
 enum { PASSING_BYTES = ARCHIVE_NAME_BYTES + sizeof(PASSING) };
@@ -59,12 +61,19 @@ static enum err open_directory(const char *directory, int *out, const char **rea
 
 	if (fd < 0 && errno == ENOENT)
 		return fail(ERR_NOT_FOUND,
-			"archive_dir is not there: make it with mode 0700, of the daemon's user", reason_out);
+			"archive_dir is not there: make it with mode 0700, of the daemon's user, and restart "
+			"cofferd",
+			reason_out);
 	if (fd < 0 && (errno == ELOOP || errno == ENOTDIR))
 		return fail(ERR_CONFIG, "archive_dir is a symlink, or no directory", reason_out);
+	if (fd < 0 && errno == EACCES)
+		return fail(ERR_STORAGE,
+			"archive_dir cannot be opened: if it was made anew since cofferd was started, "
+			"restart cofferd",
+			reason_out);
 	if (fd < 0 || fstat(fd, &st) != 0)
 		return fail(ERR_STORAGE, "archive_dir cannot be opened", reason_out);
-	if (st.st_uid != geteuid())
+	if (st.st_uid != self_uid())
 		return fail(ERR_CONFIG, "archive_dir does not belong to the daemon's user", reason_out);
 	if ((st.st_mode & 07777) != 0700)
 		return fail(ERR_CONFIG, "archive_dir must have mode 0700", reason_out);
@@ -112,8 +121,7 @@ static enum err write_segment(
 {
 	FD_AUTO fd = openat(dir, passing, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 
-	if (fd < 0 || fchmod(fd, 0600) != 0 || !write_all(fd, bytes, len) || fsync(fd) != 0 ||
-		fsync(dir) != 0)
+	if (fd < 0 || !write_all(fd, bytes, len) || fsync(fd) != 0 || fsync(dir) != 0)
 		return fail_writing(reason_out);
 	return OK;
 }
@@ -207,7 +215,7 @@ enum err archive_settle(const char *directory, const char vault[ARCHIVE_VAULT_CH
 {
 	FD_AUTO dir = -1;
 	enum err err = open_directory(directory, &dir, reason_out);
-	int listed = err == OK ? dup(dir) : -1;
+	int listed = err == OK ? fcntl(dir, F_DUPFD_CLOEXEC, 0) : -1;
 	__attribute__((cleanup(close_dir))) DIR *list = listed >= 0 ? fdopendir(listed) : NULL;
 	const struct dirent *entry = NULL;
 

@@ -256,16 +256,24 @@ enum err config_default_path(bool user, char out[CONFIG_PATH_BYTES])
 	return OK;
 }
 
+/* Asked once: nobody raises it in a running daemon, and its sandbox does not let it ask again. */
+static int64_t descriptors(void)
+{
+	static int64_t most;
+	struct rlimit files = {0};
+
+	if (most == 0)
+		most = getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur > INT32_MAX
+			       ? INT32_MAX
+			       : (int64_t)files.rlim_cur;
+	return most;
+}
+
 struct config_limits config_within_descriptors(const struct config_limits *limits)
 {
 	enum { KEPT = 64, EACH_CONNECTION = 2, SHARE_OF_HOLDERS = 3 };
 	struct config_limits allowed = *limits;
-	struct rlimit files = {0};
-
-	if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur > INT32_MAX)
-		return allowed;
-
-	int64_t room = (int64_t)files.rlim_cur - KEPT;
+	int64_t room = descriptors() - KEPT;
 
 	if (allowed.holders > room / SHARE_OF_HOLDERS)
 		allowed.holders = room / SHARE_OF_HOLDERS;

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "escape.h"
+#include "self.h"
 #include "text.h"
 
 enum {
@@ -57,7 +58,7 @@ static bool check_owner(struct config_file *file, int fd)
 		return config_file_error(file, "cannot be examined: %s", strerror(errno));
 	if (!S_ISREG(status.st_mode))
 		return config_file_error(file, "is not a regular file");
-	if (status.st_uid != 0 && status.st_uid != geteuid())
+	if (status.st_uid != 0 && status.st_uid != self_uid())
 		return config_file_error(file, "belongs to neither root nor this user: chown root it");
 	if ((status.st_mode & 022) != 0)
 		return config_file_error(file, "may be written by group or others: chmod go-w it");

@@ -7,9 +7,11 @@
 #include "page_vfs.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "sqlite.h"
 
@@ -118,6 +120,12 @@ static int open_file(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int
 	return SQLITE_OK;
 }
 
+/* One system call removes files, in all of the daemon. */
+static int unlink_at(const char *path)
+{
+	return unlinkat(AT_FDCWD, path, 0);
+}
+
 const char *page_vfs_name(void)
 {
 	sqlite3_vfs *real = sqlite3_vfs_find(NULL);
@@ -134,7 +142,8 @@ const char *page_vfs_name(void)
 		page_vfs.base.zName = "coffer";
 		page_vfs.base.szOsFile = (int)(page_vfs.tail + sizeof(struct page_file));
 		page_vfs.base.xOpen = open_file;
-		if (sqlite3_vfs_register(&page_vfs.base, 0) != SQLITE_OK)
+		if (sqlite3_vfs_register(&page_vfs.base, 0) != SQLITE_OK ||
+			real->xSetSystemCall(real, "unlink", (sqlite3_syscall_ptr)unlink_at) != SQLITE_OK)
 			return NULL;
 	}
 	return page_vfs.base.zName;

@@ -12,11 +12,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 _Static_assert(sizeof(long) == sizeof(off64_t), "an offset is one argument of a system call");
+
+enum { BYTES_MAX = 1 << 20 };
 
 enum kind { CREATE, UNLINK, WRITE, TRUNCATE, SYNC };
 
@@ -45,18 +47,28 @@ __attribute__((constructor)) static void read_environment(void)
 	is_lying = getenv("UNSYNCED_LIES") != NULL;
 }
 
-/* Opened at the first note: the daemon begins by closing every descriptor that it does not know. */
+/*
+ * Opened at the first note, which is made before the daemon enters its sandbox: it begins by closing every descriptor that it
+ * does not know.  Later notes take only calls that the sandbox allows.
+ */
 static void note(enum kind kind, const char *name, size_t offset, const void *bytes, size_t len)
 {
 	static long log_fd = -1;
+	static char whole[sizeof(struct note) + PATH_MAX + BYTES_MAX];
 	struct note head = {kind, (uint32_t)strlen(name), offset, len};
-	struct iovec parts[] = {{&head, sizeof(head)}, {(void *)(uintptr_t)name, head.name_bytes},
-		{(void *)(uintptr_t)bytes, len}};
+	size_t whole_len = sizeof(head) + head.name_bytes + len;
 
 	if (log_fd < 0)
 		log_fd = syscall(
 			SYS_openat, AT_FDCWD, log_path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
-	if (log_fd < 0 || writev((int)log_fd, parts, 3) != (ssize_t)(sizeof(head) + head.name_bytes + len))
+	if (log_fd < 0 || whole_len > sizeof(whole))
+		abort();
+	memcpy(whole, &head, sizeof(head));
+	memcpy(whole + sizeof(head), name, head.name_bytes);
+	if (len > 0)
+		memcpy(whole + sizeof(head) + head.name_bytes, bytes, len);
+	/* At once, or a kill would leave a part of it. */
+	if (write((int)log_fd, whole, whole_len) != (ssize_t)whole_len)
 		abort(); /* without its notes the test would prove nothing */
 }
 
@@ -78,7 +90,7 @@ static const char *name_of(int fd, char path[PATH_MAX])
 
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
 
-	ssize_t len = readlink(link, path, PATH_MAX - 1);
+	ssize_t len = readlinkat(AT_FDCWD, link, path, PATH_MAX - 1);
 
 	path[len < 0 ? 0 : len] = '\0';
 	return name_below(path);
@@ -122,18 +134,20 @@ int open64(const char *path, int flags, ...)
 		mode = va_arg(more, mode_t);
 		va_end(more);
 	}
-	if (name != NULL && (flags & O_CREAT) != 0 && access(path, F_OK) != 0)
+	struct stat found;
+
+	if (name != NULL && (flags & O_CREAT) != 0 && stat(path, &found) != 0)
 		note(CREATE, name, 0, NULL, 0);
 	return (int)syscall(SYS_openat, AT_FDCWD, path, flags, mode);
 }
 
-int unlink(const char *path)
+int unlinkat(int folder, const char *path, int flags)
 {
 	const char *name = name_below(path);
 
 	if (name != NULL)
 		note(UNLINK, name, 0, NULL, 0);
-	return (int)syscall(SYS_unlinkat, AT_FDCWD, path, 0);
+	return (int)syscall(SYS_unlinkat, folder, path, flags);
 }
 
 ssize_t pwrite64(int fd, const void *bytes, size_t len, off64_t offset)
