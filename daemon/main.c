@@ -19,6 +19,7 @@
 #include "log.h"
 #include "opening.h"
 #include "roles.h"
+#include "sandbox.h"
 #include "server.h"
 #include "service.h"
 #include "setup.h"
@@ -329,7 +330,12 @@ static enum err start(struct daemon *daemon, const char **reason_out)
 	core_set_connections(daemon->core, count_connections, daemon->server);
 	core_set_broken(daemon->core, on_broken, daemon);
 	start_timers(daemon);
-	return OK;
+
+	struct sandbox sandbox = {.config = daemon->config,
+		.config_path = daemon->config_path,
+		.owns_socket = handover_count() == 0};
+
+	return sandbox_enter(&sandbox, reason_out);
 }
 
 static enum err harden(const struct config *config, const char **reason_out)

@@ -37,7 +37,7 @@ install_postgresql()
 }
 
 BUILD_PACKAGES=(gcc libc6-dev pkg-config meson ninja-build libuv1-dev libsodium-dev libsqlite3-dev libinih-dev
-	libsmartcols-dev)
+	libsmartcols-dev libseccomp-dev)
 TEST_PACKAGES=("${BUILD_PACKAGES[@]}" clang libclang-rt-14-dev llvm check libcjson-dev python3 python3-hypothesis
 	python3-prometheus-client python3-psycopg2 strace chromium systemd-container mmdebstrap scdoc man-db zsh
 	bash-completion fish lintian)

@@ -35,6 +35,7 @@ DOORS = {
     "sqlite3.h": ["daemon/store/"],
     "sodium.h": ["daemon/crypto/", "proto/record.c", "proto/command.c", "proto/checkpoint.c"],
     "ini.h": ["daemon/ops/"],
+    "seccomp.h": ["daemon/ops/"],
     "libsmartcols.h": ["client/cli/"],
     "libsmartcols/libsmartcols.h": ["client/cli/"],
     "cJSON.h": [],

@@ -19,6 +19,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "sanitized.h"
+
 enum { FDS_FIRST = 3 };
 
 /* Heap and stacks to come, which count against the limit, too, once everything is locked. */
@@ -120,16 +122,7 @@ enum err harden_process(int keep_fds)
 	return signal(SIGPIPE, SIG_IGN) == SIG_ERR ? ERR_INTERNAL : OK;
 }
 
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(memory_sanitizer) || __has_feature(thread_sanitizer)
-#define HAS_SHADOW_MEMORY 1
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define HAS_SHADOW_MEMORY 1
-#endif
-
-#ifdef HAS_SHADOW_MEMORY
+#ifdef SANITIZED
 
 /* A sanitizer maps terabytes of shadow: no limit would hold them. */
 enum err harden_memory(unsigned long need_bytes, bool may_swap, const char **reason_out)

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <grp.h>
 #include <pwd.h>
+#include <shadow.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -213,4 +214,23 @@ void users_name(uid_t uid, char out[USER_NAME_BYTES])
 void users_group_name(gid_t gid, char out[USER_NAME_BYTES])
 {
 	find_name(ask_group, gid, out);
+}
+
+void users_load_modules(void)
+{
+	static const char nobody[] = "coffer-nobody-has-this-name";
+	char buffer[RECORD_BYTES_FIRST] = "";
+	struct spwd entry = {0};
+	struct spwd *found = NULL;
+	gid_t groups[1] = {0};
+	int count = 1;
+	uid_t uid = 0;
+	gid_t gid = 0;
+
+	/* Users that exist while their unit runs are shown by number: to ask for them takes system calls of its own. */
+	(void)setenv("SYSTEMD_NSS_DYNAMIC_BYPASS", "1", 1);
+	(void)users_uid(nobody, &uid);
+	(void)users_gid(nobody, &gid);
+	(void)getgrouplist(nobody, gid, groups, &count);
+	(void)getspnam_r(nobody, &entry, buffer, sizeof(buffer), &found);
 }

@@ -26,6 +26,12 @@ enum err users_groups(uid_t uid, gid_t **groups_out, size_t *count_out);
 void users_name(uid_t uid, char out[USER_NAME_BYTES]);
 void users_group_name(gid_t gid, char out[USER_NAME_BYTES]);
 
+/*
+ * Asks every name service for somebody who is not there, so that its code is loaded.  One that the host gets later is not
+ * asked until a restart.
+ */
+void users_load_modules(void);
+
 /* Can this user still be somebody's?  A name service that fails has said nothing: fine. */
 enum account {
 	ACCOUNT_FINE,
