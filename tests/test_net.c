@@ -866,6 +866,31 @@ START_TEST(server_drains_a_reply_before_it_stops)
 }
 END_TEST
 
+/* A restart must not lose a request that was sent in good time. */
+START_TEST(server_answers_what_had_arrived_when_it_was_stopped)
+{
+	world_start();
+	int asked = client_new();
+	int ahead = client_new();
+	int half = client_new();
+
+	turns(5);
+	client_say(asked, "echo 1\n");
+	client_say(ahead, "echo 2\necho 3\n");
+	client_say(half, "echo 4");
+	server_stop(world.server, 60000, world_on_stopped, NULL);
+	TURN_UNTIL(world.stops == 1);
+	ck_assert(client_got(asked, "echo 1\n"));
+	ck_assert(client_got(ahead, "echo 2\n"));
+	ck_assert(client_is_closed(half));
+	ck_assert_uint_eq(stub.handled, 2);
+	close(asked);
+	close(ahead);
+	close(half);
+	world_stop();
+}
+END_TEST
+
 START_TEST(server_stops_waiting_when_the_drain_is_over)
 {
 	world_start();
@@ -1079,9 +1104,10 @@ UNIT_MAIN("net", server_refuses_a_line_at_the_byte_over_the_limit,
 	server_answers_who_has_finished_writing, server_closes_after_a_reply_that_says_so,
 	server_takes_a_line_of_just_the_limit, server_takes_a_long_line_of_a_known_caller,
 	server_ends_one_turn_for_five_hundred_connections, server_drains_a_reply_before_it_stops,
-	server_stops_waiting_when_the_drain_is_over, server_stops_without_executing_what_waits_for_its_turn,
-	server_can_be_stopped_from_within_a_turn, server_is_not_stopped_before_core_has_delivered,
-	server_leaves_a_file_that_is_not_its_own, server_refuses_what_is_not_a_listening_socket,
+	server_answers_what_had_arrived_when_it_was_stopped, server_stops_waiting_when_the_drain_is_over,
+	server_stops_without_executing_what_waits_for_its_turn, server_can_be_stopped_from_within_a_turn,
+	server_is_not_stopped_before_core_has_delivered, server_leaves_a_file_that_is_not_its_own,
+	server_refuses_what_is_not_a_listening_socket,
 	server_gives_core_the_credentials_of_the_writer_where_it_must_be_proven,
 	server_gives_core_no_credentials_of_a_line_with_two_writers,
 	server_tells_the_writers_of_two_lines_apart)

@@ -75,6 +75,12 @@ void conn_close(struct conn *conn)
 void conn_drain(struct conn *conn)
 {
 	conn->must_close = true;
+	if (conn->state == CONN_READY)
+		conn_close(conn);
+}
+
+void conn_close_unasked(struct conn *conn)
+{
 	if (conn->state == CONN_READING || conn->state == CONN_READY)
 		conn_close(conn);
 }

@@ -64,8 +64,9 @@ void conn_refuse(struct conn *conn, enum err err, const char *detail);
 /* Waits for bytes, until a deadline. */
 void conn_read_on(struct conn *conn);
 
-/* Stops reading; closes now, or after the reply that is under way. */
+/* Closes after the next reply, and now where a further line waits for its turn. */
 void conn_drain(struct conn *conn);
+void conn_close_unasked(struct conn *conn); /* where no reply is under way */
 
 /* Closes and wipes what is left of the reply.  The memory goes when loop and core are done with it. */
 void conn_close(struct conn *conn);

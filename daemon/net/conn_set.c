@@ -59,6 +59,12 @@ void conn_set_drain(struct conn_set *set)
 		conn_drain(conn);
 }
 
+void conn_set_close_unasked(struct conn_set *set)
+{
+	for (struct conn *conn = LIST_FIRST(&set->all); conn != NULL; conn = LIST_NEXT(conn, all))
+		conn_close_unasked(conn);
+}
+
 void conn_set_close(struct conn_set *set)
 {
 	for (struct conn *conn = LIST_FIRST(&set->all); conn != NULL; conn = LIST_NEXT(conn, all))

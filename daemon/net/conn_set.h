@@ -37,8 +37,9 @@ bool conn_set_has_ready(const struct conn_set *set);
 /* Closes those whose time is up. */
 void conn_set_sweep(struct conn_set *set, int64_t now_ms);
 
-/* Closes those who wait for no reply; the others close after it. */
+/* Each of them has one more reply at most; then those who wait for none are closed. */
 void conn_set_drain(struct conn_set *set);
+void conn_set_close_unasked(struct conn_set *set);
 void conn_set_close(struct conn_set *set);
 
 #endif

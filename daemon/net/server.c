@@ -17,6 +17,11 @@
 
 enum {
 	SWEEP_MS = 250,
+	/*
+	 * Who had asked before the stop gets an answer: between the second check from then on and the first there was a whole
+	 * poll phase, in which everything that had arrived was read.
+	 */
+	LAST_READS = 2,
 };
 
 struct server {
@@ -32,6 +37,7 @@ struct server {
 	bool has_handouts;
 	int open_parts; /* the acceptor, the handouts and the handles above */
 	bool is_stopping;
+	int last_reads; /* checks until whoever has asked nothing is closed */
 	server_stopped_fn *done;
 	void *done_arg;
 };
@@ -68,9 +74,12 @@ static void on_check(uv_check_t *handle)
 	handouts_take_turn(&server->handouts);
 	if (turn_is_open(set->turn))
 		turn_end(set->turn);
+	if (server->last_reads > 0 && --server->last_reads == 0)
+		conn_set_close_unasked(set);
 	if (uv_is_closing((uv_handle_t *)handle)) /* the turn's end was the server's */
 		return;
-	if (conn_set_has_ready(set) || handouts_have_ready(&server->handouts) || turn_is_open(set->turn))
+	if (conn_set_has_ready(set) || handouts_have_ready(&server->handouts) || turn_is_open(set->turn) ||
+		server->last_reads > 0)
 		uv_idle_start(&server->awake, on_awake);
 	else
 		uv_idle_stop(&server->awake);
@@ -153,6 +162,8 @@ void server_stop(struct server *server, int64_t drain_ms, server_stopped_fn *don
 	listen_file_remove(&server->file);
 	acceptor_close(&server->acceptor, on_acceptor_closed);
 	conn_set_drain(&server->conns);
+	server->last_reads = LAST_READS;
+	uv_idle_start(&server->awake, on_awake);
 	handouts_stop(&server->handouts);
 	if (is_empty(server))
 		finish(server);

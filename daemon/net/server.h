@@ -40,7 +40,10 @@ void server_set_limits(struct server *server, const struct config_limits *limits
 
 size_t server_connection_count(const struct server *server);
 
-/* Stops accepting and reading, lets replies drain for drain_ms, then closes all; done is called once. */
+/*
+ * Accepts nobody any more: who waits in a socket that was handed over is the next daemon's.  Requests that have arrived are
+ * answered, replies drain for drain_ms, then all are closed; done is called once.
+ */
 typedef void server_stopped_fn(void *arg);
 void server_stop(struct server *server, int64_t drain_ms, server_stopped_fn *done, void *arg);
 void server_free(struct server *server); /* after done */

@@ -111,6 +111,18 @@ def clients_that_wait_in_the_socket_are_answered_by_the_next_daemon(host):
     assert host.main_pid() != old, "it was the old one"
 
 
+@suite.check
+def a_restart_answers_clients_that_wait_in_the_socket(host):
+    """The old daemon wakes up with its end and theirs before it: it answers them, or leaves them to the next one."""
+    for _ in range(3):
+        old = host.main_pid()
+        signal_daemon(host, "SIGSTOP")
+        asking = start_asking(host)
+        host.must("systemctl", "restart", "cofferd.service")  # SIGTERM, SIGCONT
+        must_be_answered(asking)
+        assert host.main_pid() != old, "it was not restarted"
+
+
 # Opens a connection for each request; one that was not refused and not answered may be tried again.
 CONNECTING = f"""
 import time
