@@ -446,6 +446,37 @@ START_TEST(what_weakens_the_rules_of_production_always_needs_a_second_person)
 }
 END_TEST
 
+/* It makes the units, and could become any user whose grant needs nobody. */
+START_TEST(a_unit_is_not_root_itself_but_may_be_another_admin)
+{
+	static const struct {
+		const char *rule;
+		const char *word;
+	} rows[] = {
+		{"{\"user\":\"0\"}", "approval_required"},
+		{"{\"user\":\"0\",\"unit\":\"a.service\"}", "approval_required"},
+		{"{\"group\":\"0\"}", "approval_required"},
+		{"{\"group\":\"0\",\"unit\":\"a.service\"}", "approval_required"},
+		{"{\"token\":true,\"unit\":\"a.service\"}", "ok"},
+		{"{\"unit\":\"b.service\"}", "ok"},
+		{"{\"unit\":\"c@*.service\"}", "ok"},
+	};
+
+	start();
+	memset(world.rules.needs_approval, 0, sizeof(world.rules.needs_approval));
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const char *word = core_ask(
+			&world, 0, "grant.add", "{\"integration\":\"app\",\"rule\":%s}", rows[i].rule);
+
+		ck_assert_msg(strcmp(word, rows[i].word) == 0, "row %zu: %s", i, word);
+	}
+	ck_assert_str_eq(core_ask(&world, UID_ADMIN, "grant.add",
+				 "{\"integration\":\"app\",\"rule\":{\"unit\":\"d.service\"}}"),
+		"approval_required");
+	core_world_end(&world);
+}
+END_TEST
+
 START_TEST(the_list_is_for_production)
 {
 	start();
@@ -873,7 +904,8 @@ UNIT_MAIN("core_approvals", nobody_approves_their_own, two_users_behind_one_logi
 	a_requester_who_lost_the_right_gets_nothing, what_cannot_be_done_is_not_filed,
 	a_refusal_of_the_request_itself_leaves_it_pending, only_so_many_wait,
 	what_cannot_be_stored_is_not_promised,
-	what_weakens_the_rules_of_production_always_needs_a_second_person, the_list_is_for_production,
+	what_weakens_the_rules_of_production_always_needs_a_second_person,
+	a_unit_is_not_root_itself_but_may_be_another_admin, the_list_is_for_production,
 	a_put_is_no_way_around_promote, a_put_is_free_where_promote_is,
 	what_is_filed_has_a_record_and_changes_nothing, the_same_request_has_the_same_number,
 	a_repeated_request_id_follows_its_request, whoever_asked_takes_it_back,

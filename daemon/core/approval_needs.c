@@ -25,20 +25,25 @@ static bool is_member(const struct principal *who, gid_t gid)
 	return is_one;
 }
 
-/* A rule whose user and group the caller meets: which unit it asks for, or that it asks for a token, keeps nobody out. */
+/*
+ * A rule whose user and group the caller meets: which unit it asks for, or that it asks for a token, keeps nobody out.  With
+ * neither it is the unit's: an admin's login, job or script may be in one, so it counts as theirs.  Not as root's, who makes
+ * the units, and could become the user of a grant that needs nobody: a second person would keep nothing from it.
+ */
 static bool grants_to_itself(struct call *call, const struct approval_object *object)
 {
 	const struct request *request = call->request;
 	char name[CONDITION_BYTES] = "";
 	uid_t uid = 0;
 	gid_t gid = 0;
+	bool has_user = request_member(request, FIELD_RULE, "user", name, sizeof(name));
 
 	(void)object;
-	if (request_member(request, FIELD_RULE, "user", name, sizeof(name)) &&
-		(users_uid(name, &uid) != OK || uid != call->who->uid))
+	if (has_user && (users_uid(name, &uid) != OK || uid != call->who->uid))
 		return false;
-	return !request_member(request, FIELD_RULE, "group", name, sizeof(name)) ||
-	       (users_gid(name, &gid) == OK && is_member(call->who, gid));
+	if (request_member(request, FIELD_RULE, "group", name, sizeof(name)))
+		return users_gid(name, &gid) == OK && is_member(call->who, gid);
+	return has_user || call->who->uid != 0;
 }
 
 static bool leaves_production(struct call *call, const struct approval_object *object)

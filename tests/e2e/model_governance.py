@@ -307,6 +307,8 @@ class Governance:
         if answer.method == "grant.add":
             uid, gid, _ = self.numbers_of(answer)
             who = answer.who
+            if uid is None and gid is None:  # a unit, which is root's to make
+                return who.uid != 0
             return uid in (None, who.uid) and (gid is None or gid == who.gid or gid in who.groups)
         if answer.method != "integration.edit":
             return False
