@@ -383,12 +383,15 @@ class ManageTest(CommandTest):
         self.assertRegex(rows[1], r" 2 +4711 +etl +etl.service +/usr/bin/evil\S+ +2026-11-22T09:30:00Z$")
         self.assertRegex(rows[2], r" 2 +children may hold +- +etl.service +- +2026")
         self.assertRegex(rows[3], r" 2 +unknown +etl +- +- +2026")
+        given = {**HOLDERS[1], "delivered": True}
+        with FakeDaemon(lambda r, p: {"result": {"holders": [given], "more": False}}) as daemon:
+            self.assertRegex(manage(daemon, "holders").stdout, r" 2 +the unit +- +etl.service +- +2026")
         with FakeDaemon(lambda r, p: {"result": {"holders": HOLDERS, "more": True}}) as daemon:
             self.assertIn("there are more", manage(daemon, "holders").stderr)
 
     def test_history_says_how_each_run_ended(self):
         ends = (({}, "running"), ({"state": "ended", "exit_status": 0}, "exit 0"), ({"state": "ended", "signal": 15}, "signal 15"),
-                ({"state": "ended"}, "ended"), ({"state": "released"}, "released"), ({"state": "again"}, "fetched again"),
+                ({"state": "ended"}, "ended"), ({"state": "released"}, "released"), ({"state": "again"}, "fetched again"), ({"state": "delivered"}, "delivered"),
                 ({"state": "unknown", "versions": []}, "unknown"))
         runs = [{**RUN, **end} for end, _ in ends]
         with FakeDaemon(lambda r, p: {"result": {"runs": runs}}) as daemon:

@@ -220,6 +220,7 @@ static const char *holders(void)
 	{
 		size_t len = strlen(text);
 
+		ck_assert(cJSON_IsTrue(cJSON_GetObjectItem(item, "delivered")));
 		snprintf(text + len, sizeof(text) - len, "%s%s=%d:%s %s %.2s", len > 0 ? ", " : "",
 			cJSON_GetStringValue(cJSON_GetObjectItem(item, "key")),
 			cJSON_GetObjectItem(item, "version")->valueint,
@@ -366,6 +367,34 @@ START_TEST(deliveries_count_towards_the_rate_limit)
 	refused("rate_limited", "etl.service", "API_KEY");
 	core_clock_ms += 60000;
 	delivered("key of app", "etl.service", "API_KEY");
+	end();
+}
+END_TEST
+
+static int use_of_today(const char *name)
+{
+	const cJSON *days = NULL;
+
+	core_ask_ok(&world, UID_OPERATOR, "usage.show", "{\"integration\":\"app\"}");
+	days = core_result(&world, "days");
+
+	const cJSON *day = cJSON_GetArrayItem(days, cJSON_GetArraySize(days) - 1);
+	const cJSON *number = cJSON_GetObjectItem(day, name);
+
+	ck_assert_msg(number != NULL, "%s", world.last_text);
+	return number->valueint;
+}
+
+START_TEST(deliveries_and_refusals_are_use)
+{
+	start_granted();
+	delivered("key of app", "etl.service", "API_KEY");
+	delivered("key of app", "etl.service", "API_KEY");
+	ck_assert_int_eq(use_of_today("fetches"), 2);
+	core_set_state(&world, "app", "suspended");
+	for (int i = 0; i < 3; i++)
+		refused("suspended", "etl.service", "API_KEY"); /* two of them share a record */
+	ck_assert_int_eq(use_of_today("refused"), 3);
 	end();
 }
 END_TEST
@@ -755,7 +784,12 @@ START_TEST(a_delivery_is_a_run_in_the_record)
 	ck_assert_str_eq(cJSON_GetStringValue(cJSON_GetObjectItem(run, "unit")), "etl.service");
 	ck_assert_str_eq(cJSON_GetStringValue(cJSON_GetObjectItem(run, "state")), "delivered");
 	ck_assert(cJSON_IsNull(cJSON_GetObjectItem(run, "ended_at")));
-	core_ask_ok(&world, UID_OPERATOR, "usage.show", "{\"integration\":\"app\"}");
+	core_note_undelivered(world.core, &last.exchange);
+	turn_end(core_turn(world.core));
+	record = core_record(&world, 0);
+	ck_assert_str_eq(record.kind, "credential.deliver");
+	ck_assert_str_eq(record.outcome, "undelivered");
+	ck_assert_str_eq(record.unit, "etl.service");
 	core_check_chain(&world);
 	end();
 }
@@ -871,10 +905,10 @@ END_TEST
 UNIT_MAIN("core_delivery", nothing_is_delivered_without_a_grant, only_a_rule_of_a_unit_alone_delivers,
 	what_the_unit_has_not_got_is_refused, a_name_that_could_mean_two_things_is_refused,
 	two_grants_of_one_integration_mean_the_same, an_integration_that_gives_nothing_delivers_nothing,
-	a_value_that_has_expired_is_refused, deliveries_count_towards_the_rate_limit,
-	a_unit_that_cannot_be_followed_gets_nothing, without_locked_memory_there_is_no_value,
-	a_delivery_that_cannot_be_recorded_is_none, a_sealed_vault_refuses_and_says_so,
-	a_refusal_that_cannot_be_recorded_is_told_as_such,
+	a_value_that_has_expired_is_refused, deliveries_and_refusals_are_use,
+	deliveries_count_towards_the_rate_limit, a_unit_that_cannot_be_followed_gets_nothing,
+	without_locked_memory_there_is_no_value, a_delivery_that_cannot_be_recorded_is_none,
+	a_sealed_vault_refuses_and_says_so, a_refusal_that_cannot_be_recorded_is_told_as_such,
 	a_unit_that_is_restarted_all_the_time_does_not_flood_the_log,
 	a_credential_can_be_named_otherwise_than_its_key, a_grants_word_goes_before_a_keys_name,
 	two_patterns_that_mean_two_things_are_refused, what_a_credential_means_is_said_once,

@@ -16,7 +16,8 @@ static void show_holder(struct buf *buf, const struct reply *reply, const struct
 	if (reply_is(reply, holder, "holder", "process"))
 		show_member(buf, reply, holder, "pid");
 	else if (reply_is(reply, holder, "holder", "unit"))
-		buf_append_string(buf, "children may hold");
+		buf_append_string(
+			buf, reply_flag(reply, holder, "delivered") ? "the unit" : "children may hold");
 	else
 		buf_append_string(buf, "unknown");
 }

@@ -316,7 +316,7 @@ static const struct command commands[] = {
 		.operands = {{FIELD_INTEGRATION, NEED_MAYBE}, {FIELD_KEY, NEED_MAYBE}},
 		.run = cli_request,
 		.print = holder_lines_print,
-		.text = "which live processes may hold which version",
+		.text = "which live processes and units may hold which version",
 		.example = "coffer holders finance/warehouse-sync PGPASSWORD",
 	},
 	{

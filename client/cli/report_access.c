@@ -38,10 +38,24 @@ static void put_approver(struct page *page, const struct report_entry *entry, co
 	page_put(page, "</td>");
 }
 
+/* The conditions, and what the credentials of its unit mean. */
+static void put_rule(struct page *page, const struct json_token *grant)
+{
+	const struct json_token *credentials = reply_at(&page->report->doc, grant, "credentials");
+
+	page_put(page, "<td>");
+	page_member(page, grant, "rule");
+	if (credentials != NULL && credentials->type == JSON_OBJECT && credentials->count > 0) {
+		page_put(page, "; credentials ");
+		page_member(page, grant, "credentials");
+	}
+	page_put(page, "</td>");
+}
+
 static void put_grant(struct page *page, const struct report_entry *entry, const struct json_token *grant)
 {
 	begin_row(page, entry);
-	page_cell(page, grant, "rule");
+	put_rule(page, grant);
 	page_put(page, reply_flag(&page->report->doc, grant, "staged_only") ? "<td>staged only</td>"
 									    : "<td>all current</td>");
 	page_cell(page, entry->record, "title");

@@ -13,7 +13,7 @@
 #include "holders.h"
 
 static const struct request_info delivery_info = {
-	.method = "credential.deliver", .right = RIGHT_GRANTED, .state = STATE_OPEN, .duty = DUTY_FETCH};
+	.method = DELIVERY_KIND, .right = RIGHT_GRANTED, .state = STATE_OPEN, .duty = DUTY_FETCH};
 
 /* The record speaks of the unit that asks, not of the process of the service manager that asks for it. */
 static void describe(struct call *call, const struct delivery *delivery)

@@ -189,6 +189,8 @@ void dispatch_finish(struct call *call, enum err err);
 
 /* ---- deliveries.c ---- */
 
+#define DELIVERY_KIND "credential.deliver" /* kind of their records */
+
 /* The line for the journal: which unit does not start, and why; not again and again for one that is restarted all the time. */
 void deliveries_log_refusal(
 	struct core *core, const struct exchange *exchange, const char *integration, const char *why);

@@ -47,6 +47,7 @@ static void write_process(struct json_writer *w, const struct holding *holding)
 	json_put_time(w, "since", holding->given_ms);
 	json_put_string(w, "run", holding->run);
 	json_put_bool(w, "staged", holding->is_staged);
+	json_put_bool(w, "delivered", false);
 }
 
 static void write_unit(struct json_writer *w, const struct unit_holding *unit)
@@ -60,6 +61,7 @@ static void write_unit(struct json_writer *w, const struct unit_holding *unit)
 	json_put_time(w, "since", unit->given_ms);
 	json_put_string(w, "run", NULL);
 	json_put_bool(w, "staged", false);
+	json_put_bool(w, "delivered", unit->given_ticks == 0);
 }
 
 void holders_write(struct json_writer *w, const struct holder_view *view)

@@ -37,7 +37,8 @@ enum err trail_append(struct core *core, struct record *record)
 static enum err count_fetch(struct core *core, const struct record *record, enum err err)
 {
 	if (record->integration[0] == '\0' ||
-		strcmp(record->kind, request_info(REQUEST_ENV_FETCH)->method) != 0)
+		(strcmp(record->kind, request_info(REQUEST_ENV_FETCH)->method) != 0 &&
+			strcmp(record->kind, DELIVERY_KIND) != 0))
 		return OK;
 	return store_refused_bump(
 		core->store, record->integration, err_word(err), record->uid, record->time_ms);

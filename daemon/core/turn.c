@@ -248,13 +248,17 @@ bool core_is_privileged(struct core *core, const struct principal *principal)
 
 void core_note_undelivered(struct core *core, const struct exchange *exchange)
 {
-	bool is_fetch = exchange->duty == DUTY_FETCH;
+	const char *kind = exchange->delivery != NULL     ? DELIVERY_KIND
+			   : exchange->duty == DUTY_FETCH ? "env.fetch"
+							  : "token.create";
 	struct record record = {0};
 
 	core->undelivered++;
 	core->undelivered_ms = clock_wall_ms();
 	trail_describe(&record, exchange->principal, clock_wall_ms());
-	snprintf(record.kind, sizeof(record.kind), "%s", is_fetch ? "env.fetch" : "token.create");
+	snprintf(record.kind, sizeof(record.kind), "%s", kind);
+	if (exchange->delivery != NULL)
+		snprintf(record.unit, sizeof(record.unit), "%s", exchange->delivery->unit);
 	snprintf(record.outcome, sizeof(record.outcome), "undelivered");
 	snprintf(record.detail, sizeof(record.detail), "the process that connected ended before the reply");
 	if (core->store == NULL || turn_begin(core) != OK)

@@ -130,6 +130,7 @@ def a_process_that_fetched_is_a_holder_with_its_pid_uid_program_and_run(vault):
             "exe": None,  # the kernel shows a sandboxed daemon no other process's program
             "unit": None,
             "invocation": None,
+            "delivered": False,
             "run": run,
             "staged": False,
         },

@@ -1575,6 +1575,7 @@ class HolderRows(Matcher):
             "invocation": None,
             "exe": Either(None, Text("/.+")),
             "since": runs[0].at.until(runs[-1].at),
+            "delivered": False,
             "staged": giving[row["run"]].staged,
         }
         return difference(pattern, row)
