@@ -1,8 +1,9 @@
 #!/usr/bin/python3
 """Makes a page from its source on standard input: render.py SCDOC
 
-Two things that scdoc cannot say: names of pages and commands are not hyphenated (.TH turns hyphenation on again that
-scdoc turns off before it), and a list without blanks, such as {name,state,title}, may be broken behind its commas."""
+What scdoc cannot say: names of pages and commands are not hyphenated (.TH turns hyphenation on again that scdoc turns off
+before it), names of pages are not broken behind their own hyphens either, and a list without blanks, such as
+{name,state,title}, may be broken behind its commas."""
 import re
 import subprocess
 import sys
@@ -15,6 +16,7 @@ def lines_of(page):
             is_literal = line == ".nf"
         elif not is_literal and not line.startswith("."):
             line = re.sub(r"(?<=[a-z}\]]),(?=[a-z])", r",\\:", line)
+            line = re.sub(r"\\fB[\w.-]+\\fR\(\d\)", lambda name: name[0].replace("-", "\\-"), line)
         yield line
         if line.startswith(".TH "):
             yield from (".nh", ".ad l")

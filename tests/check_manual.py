@@ -296,7 +296,7 @@ def check_variables(pages):
 def check_references(pages):
     here = {re.sub(r"(.+)\.(\d)$", r"\1(\2)", name) for name in pages}
     for page in pages.values():
-        for reference in set(re.findall(r"([a-z][\w.-]*\(\d\))", page.text.replace("‐\n", ""))):
+        for reference in set(re.findall(r"([a-z][\w.-]*\(\d\))", page.text)):
             if reference not in here | FOREIGN:
                 fault(page.name, f"{reference} is no page")
         title = page.name.rsplit(".", 1)[0]
