@@ -97,9 +97,10 @@ static enum crypt look(const struct doctor *doctor, const char *directory, unsig
 	if (slaves == NULL)
 		return CRYPT_NO;
 	for (const struct dirent *entry = readdir(slaves); entry != NULL; entry = readdir(slaves)) {
-		if (entry->d_name[0] == '.' || strlen(directory) + strlen(entry->d_name) + 16 > PATH_BYTES)
+		int len = snprintf(path, sizeof(path), "%s/slaves/%s", directory, entry->d_name);
+
+		if (entry->d_name[0] == '.' || len > PATH_BYTES)
 			continue;
-		(void)snprintf(path, sizeof(path), "%s/slaves/%s", directory, entry->d_name);
 		all = look(doctor, path, depth + 1);
 		if (all != CRYPT_YES)
 			break;
