@@ -690,6 +690,36 @@ START_TEST(an_explanation_names_no_other_integration_to_a_manager)
 }
 END_TEST
 
+/* P7: what the store says about a unit's place may be anybody's text. */
+START_TEST(a_row_of_a_holder_that_was_planted_is_no_place)
+{
+	static char cgroup[700];
+	struct store_unit_holder row = {.key = "API_KEY",
+		.version = 1,
+		.cgroup_id = 7,
+		.boot = process_boot(),
+		.unit = "etl.service",
+		.invocation = first_invocation,
+		.cgroup = cgroup,
+		.is_any_parent = true};
+	enum err err = ERR_TIMEOUT;
+
+	start_granted();
+	memset(cgroup, 'x', sizeof(cgroup) - 1);
+	ck_ok(store_begin(world.core->store));
+	ck_ok(store_unit_holder_put(world.core->store, &row));
+	row.cgroup = "";
+	row.cgroup_id = 8;
+	ck_ok(store_unit_holder_put(world.core->store, &row));
+	store_commit(world.core->store, core_on_own_commit, &err);
+	ck_ok(err);
+	core_world_reopen(&world);
+	here.is_hidden = true;
+	refused("denied", "etl.service", "API_KEY");
+	end();
+}
+END_TEST
+
 /* ---- once ---- */
 
 static const char *deliver_as(const char *id)
@@ -913,9 +943,9 @@ UNIT_MAIN("core_delivery", nothing_is_delivered_without_a_grant, only_a_rule_of_
 	a_credential_can_be_named_otherwise_than_its_key, a_grants_word_goes_before_a_keys_name,
 	two_patterns_that_mean_two_things_are_refused, what_a_credential_means_is_said_once,
 	an_explanation_asks_what_decides, an_explanation_names_no_other_integration_to_a_manager,
-	a_value_leaves_once_under_an_id, two_deliveries_of_one_turn_and_one_id_are_one,
-	a_value_is_delivered_as_it_is, a_delivery_is_a_run_in_the_record,
-	every_instance_of_a_template_gets_its_own, the_units_invocation_holds_what_was_delivered,
-	an_empty_unit_holds_as_long_as_its_invocation_lasts, processes_that_are_left_behind_hold,
-	what_is_delivered_again_is_held_by_the_newer_invocation,
+	a_row_of_a_holder_that_was_planted_is_no_place, a_value_leaves_once_under_an_id,
+	two_deliveries_of_one_turn_and_one_id_are_one, a_value_is_delivered_as_it_is,
+	a_delivery_is_a_run_in_the_record, every_instance_of_a_template_gets_its_own,
+	the_units_invocation_holds_what_was_delivered, an_empty_unit_holds_as_long_as_its_invocation_lasts,
+	processes_that_are_left_behind_hold, what_is_delivered_again_is_held_by_the_newer_invocation,
 	a_value_that_is_asked_for_anew_is_held_by_the_same_unit)

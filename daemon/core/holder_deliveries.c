@@ -14,20 +14,20 @@
 static bool find_place(const struct core *core, const char *unit, struct process *out)
 {
 	const struct unit_holding *known = NULL;
-	char invocation[PROCESS_INVOCATION_BYTES] = "";
 
 	if (out->cgroup[0] != '\0')
 		return true;
-	process_invocation(unit, invocation);
+	process_invocation(unit, out->invocation);
 	TAILQ_FOREACH(known, &core->holders->units, all)
 	{
-		if (known->given_ticks != 0 || invocation[0] == '\0' || strcmp(known->unit, unit) != 0 ||
-			strcmp(known->invocation, invocation) != 0)
+		size_t size = strlen(known->cgroup) + 1; /* of a row: it may hold anything (P7) */
+
+		if (known->given_ticks != 0 || out->invocation[0] == '\0' || size > sizeof(out->cgroup) ||
+			strcmp(known->unit, unit) != 0 || strcmp(known->invocation, out->invocation) != 0)
 			continue;
-		memcpy(out->invocation, invocation, sizeof(out->invocation));
-		strcpy(out->cgroup, known->cgroup); /* it came out of such a place */
+		memcpy(out->cgroup, known->cgroup, size);
 		out->cgroup_id = known->cgroup_id;
-		return true;
+		return out->cgroup[0] != '\0';
 	}
 	return false;
 }
