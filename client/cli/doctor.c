@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "cli.h"
@@ -288,13 +289,66 @@ enum err doctor_run(struct cli *cli)
 
 /* ---- for people ---- */
 
-static const struct column finding[] = {
-	{"Severity", "severity", SHOW_STATE},
-	{"Found", "id", SHOW_STATE},
-	{"What", "text", SHOW_TEXT},
-	{"Mend", "mend", SHOW_STATE},
-	{0},
-};
+enum { NARROW = 40, INDENT = 2 };
+
+/* Columns of the terminal that standard output is; 0: it is none, and lines stay whole. */
+static size_t terminal_width(void)
+{
+	struct winsize size = {0};
+
+	if (isatty(STDOUT_FILENO) != 1 || ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0)
+		return 0;
+	return size.ws_col < NARROW ? 0 : size.ws_col;
+}
+
+/* Breaks between words.  One that is longer than a line, such as a path, is the terminal's to break. */
+static void print_words(const char *text, size_t width)
+{
+	size_t column = 0;
+
+	while (*text != '\0') {
+		size_t len = strcspn(text, " ");
+
+		if (column > 0 && width > 0 && column + 1 + len > width) {
+			puts("");
+			column = 0;
+		}
+		if (column == 0)
+			printf("%*s%.*s", INDENT, "", (int)len, text);
+		else
+			printf(" %.*s", (int)len, text);
+		column += (column == 0 ? INDENT : 1) + len;
+		text += len + (text[len] == ' ');
+	}
+	puts("");
+}
+
+static void append(
+	struct buf *buf, const struct reply *reply, const struct json_token *finding, const char *path)
+{
+	reply_show(buf, reply, reply_at(reply, finding, path), SHOW_TEXT);
+	buf_append_byte(buf, '\0');
+}
+
+/* The mend stays whole, to be copied. */
+static enum err print_finding(const struct reply *reply, const struct json_token *finding, size_t width)
+{
+	BUF_AUTO severity = {0};
+	BUF_AUTO id = {0};
+	BUF_AUTO text = {0};
+	BUF_AUTO mend = {0};
+
+	append(&severity, reply, finding, "severity");
+	append(&id, reply, finding, "id");
+	append(&text, reply, finding, "text");
+	append(&mend, reply, finding, "mend");
+	if (buf_failed(&severity) || buf_failed(&id) || buf_failed(&text) || buf_failed(&mend))
+		return ERR_INTERNAL;
+	printf("%s: %s\n", severity.bytes, id.bytes);
+	print_words(text.bytes, width);
+	printf("%*smend: %s\n\n", INDENT, "", mend.bytes);
+	return OK;
+}
 
 static const struct column unchecked[] = {
 	{"NOT CHECKED", "id", SHOW_STATE},
@@ -352,13 +406,12 @@ enum err doctor_print(const struct reply *reply)
 	const struct json_token *findings = reply_array(reply, NULL, "findings");
 	size_t not_checked = 0;
 	size_t excepted = 0;
+	size_t width = terminal_width();
 	enum err err = OK;
 
 	for (const struct json_token *t = json_first(&reply->doc, findings); err == OK && t != NULL;
-		t = json_next(&reply->doc, findings, t)) {
-		err = table_print_block(reply, t, finding);
-		puts("");
-	}
+		t = json_next(&reply->doc, findings, t))
+		err = print_finding(reply, t, width);
 	if (err == OK)
 		err = print_checks(reply, NULL, unchecked, &not_checked);
 	if (err == OK)

@@ -17,6 +17,7 @@
 #include "unitfile.h"
 #include "unitpath.h"
 
+static const char socket_path[] = "/run/coffer/credentials.sock";
 static const char type[] = ".service";
 static const char instance[] = "instance"; /* stands for any, where there is none to name */
 
@@ -233,9 +234,51 @@ static void judge_secrets(struct doctor *doctor, const char *unit, const char *t
 		judge_problem(doctor, &harvest, unit, &harvest.problems[i]);
 }
 
+struct giving {
+	struct doctor *doctor;
+	const char *unit;
+};
+
+/* SetCredential=NAME:VALUE is as open as Environment=. */
+static void on_credential(void *arg, const char *name, const char *value)
+{
+	struct giving *giving = arg;
+	const char *colon = strcmp(name, "SetCredential") == 0 ? strchr(value, ':') : NULL;
+	char key[KEY_BYTES_MAX + 1] = "";
+	struct doctor_finding finding = {.severity = DOCTOR_PROBLEM};
+
+	/* What is no name may be a piece of a value (P1). */
+	if (colon == NULL || (size_t)(colon - value) > KEY_BYTES_MAX ||
+		text_check_key(value, (size_t)(colon - value)) == ERR_BAD_NAME)
+		return;
+	(void)snprintf(key, sizeof(key), "%.*s", (int)(colon - value), value);
+
+	const char *seen_by = secrets_seen_by(key, colon + 1, strlen(colon + 1));
+
+	if (seen_by == NULL)
+		return;
+	doctor_say(&finding.object, "%s:%s", giving->unit, key);
+	doctor_say(&finding.text,
+		"SetCredential=%s of %s looks like a secret (%s); systemctl show tells it to every user", key,
+		giving->unit, seen_by);
+	doctor_say(&finding.mend,
+		"coffer secret put INTEGRATION %s, and LoadCredential=%s:%s in place of the line", key, key,
+		socket_path);
+	doctor_find(giving->doctor, &finding);
+}
+
+static void judge_unit(struct doctor *doctor, const char *unit, const char *to_read)
+{
+	HARVEST_AUTO harvest = {0};
+	struct giving giving = {.doctor = doctor, .unit = unit};
+
+	judge_secrets(doctor, unit, to_read);
+	(void)unitfile_settings(&harvest, doctor->root, to_read, on_credential, &giving);
+}
+
 void doctor_secret_in_unit(struct doctor *doctor)
 {
-	each_unit(doctor, judge_secrets);
+	each_unit(doctor, judge_unit);
 }
 
 /* ---- credentials of theirs ---- */
@@ -246,8 +289,6 @@ struct taking {
 	char type[32]; /* of the service; "": not set */
 	bool takes; /* a credential from the vault */
 };
-
-static const char socket_path[] = "/run/coffer/credentials.sock";
 
 /* The name in "NAME:/run/coffer/credentials.sock"; 0: from elsewhere. */
 static size_t credential_len(const char *value)

@@ -7,12 +7,10 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
-#include <linux/openat2.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "cli.h"
@@ -76,26 +74,41 @@ static bool write_whole(int fd, const char *bytes, size_t len)
 	return true;
 }
 
+/* The next directory of a path that is walked; closes the one before.  No link is followed. */
+static int step_into(int directory, const char *name, size_t len)
+{
+	char text[NAME_MAX + 1] = "";
+	int next = -1;
+
+	if (len <= NAME_MAX) {
+		memcpy(text, name, len);
+		next = openat(directory, text, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	} else {
+		errno = ENAMETOOLONG;
+	}
+
+	int number = errno;
+
+	(void)close(directory);
+	errno = number;
+	return next;
+}
+
 /*
  * The directory of a path, and the name in it.  A symbolic link in the path could be somebody else's, who would choose
- * where a command of root's writes.
+ * where a command of root's writes: ENOTDIR.  Step by step, because RestrictSUIDSGID= of a unit takes openat2 away.
  */
 static int open_directory(const char *path, const char **name_out)
 {
-	struct open_how how = {
-		.flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
-		.resolve = RESOLVE_NO_SYMLINKS,
-	};
-	const char *slash = strrchr(path, '/');
-	char directory[PATH_MAX] = ".";
+	const char *at = path + strspn(path, "/");
+	int directory = open(*path == '/' ? "/" : ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
 
-	*name_out = slash == NULL ? path : slash + 1;
-	if (slash != NULL && snprintf(directory, sizeof(directory), "%.*s",
-				     slash == path ? 1 : (int)(slash - path), path) >= PATH_MAX) {
-		errno = ENAMETOOLONG;
-		return -1;
+	for (size_t len = strcspn(at, "/"); directory >= 0 && at[len] != '\0'; len = strcspn(at, "/")) {
+		directory = step_into(directory, at, len);
+		at += len + strspn(at + len, "/");
 	}
-	return (int)syscall(SYS_openat2, AT_FDCWD, directory, &how, sizeof(how));
+	*name_out = at;
+	return directory;
 }
 
 /* A new file beside it, which readers of the directory take for none of theirs. */
@@ -139,9 +152,11 @@ enum err output_file_replace(const struct cli *cli, const char *path, const char
 	const char *name = NULL;
 	int directory = open_directory(path, &name);
 
-	if (directory < 0 && errno == ELOOP)
+	if (directory < 0 && errno == ENOTDIR)
 		return cli_fail(cli, ERR_STORAGE,
-			"%s cannot be written: its path leads through a symbolic link", path);
+			"%s cannot be written: its path leads through a symbolic link, or what is no "
+			"directory",
+			path);
 
 	bool is_done = directory >= 0 && replace_in(directory, name, bytes, len);
 	int number = errno;

@@ -26,14 +26,16 @@ def add_users(host):
 
 
 def make_vault(host):
+    """What cofferd init printed: the recovery key."""
     host.install()
     add_users(host)
     text = host.read(CONFIG)
     host.write(CONFIG, text.replace("#root_key = credential", f"root_key = file:{ROOT_KEY}"))
     folders = [f"/var/lib/coffer{end}" for end in ("", "-anchor", "-archive", "-backup")]
     host.must("install", "--directory", "--owner=coffer", "--mode=700", *folders)
-    host.must("cofferd", "init", user="coffer")
+    printed = host.must("cofferd", "init", user="coffer")
     host.must("systemctl", "enable", "--now", "cofferd.socket", "cofferd.service")
+    return printed
 
 
 def add(host, name, *grants, **values):
