@@ -18,7 +18,7 @@ HOST_KEY = bytes.fromhex("5a1c6a86df9d4096b1d5a65e0862f19a")
 NO_KEY = bytes.fromhex("058469daf6f543248005 49da0f8ea2fb".replace(" ", ""))
 TPM_KEY = bytes.fromhex("93a8940948744490 90caf2fc93cab553".replace(" ", ""))
 CHECKS = {
-    "shared_user", "user_gone", "login_shell", "grant_without_unit", "secret_in_unit", "credential_type", "credential_name",
+    "shared_user", "user_gone", "login_shell", "grant_without_unit", "secret_in_unit", "credential_type", "credential_name", "service",
     "root_key", "recovery", "store_filesystem", "unwatched", "swap", "core_dumps", "ptrace", "kernel", "clock",
 }  # fmt: skip
 
@@ -34,6 +34,7 @@ GOOD = {
     "sys/dev/block/254:1/dm/uuid": "CRYPT-LUKS2-x\n",
     "etc/coffer/rootkey.cred": base64.b64encode(TPM_KEY + b"x" * 100).decode(),
     "etc/systemd/system/timers.target.wants/coffer-alerts.timer": "",
+    "lib/systemd/system/cofferd.service": "[Service]\nUser=coffer\nNoNewPrivileges=yes\nProtectSystem=strict\nPrivateNetwork=yes\n",
     "usr/lib/systemd/system/good.service": "[Service]\nExecStart=/bin/true\nEnvironment=LEVEL=info PASSWORD_FILE=/etc/x\n",
 }
 STATUS = {"version": "1", "store": {"directory": "/var/lib/coffer", "root_key_file": None}}
@@ -360,6 +361,19 @@ UnsetEnvironment=OTHER_PASSWORD
                 self.found(), {f"credential_name:x.service:{name}": "problem"} if is_told else {}
             )
 
+    def test_drop_ins_that_blind_or_free_the_daemon_are_told(self):
+        drop_in = "etc/systemd/system/cofferd.service.d/x.conf"
+        for line, severity in (
+            ("PrivateUsers=yes", "problem"), ("PrivateUsers=no", None), ("ProtectProc=invisible", "problem"), ("ProtectProc=", None),
+            ("ProtectProc=default", None), ("User=root", "problem"), ("User=", "problem"), ("NoNewPrivileges=no", "advice"),
+            ("ProtectSystem=full", "advice"), ("PrivateNetwork=TRUE", None),
+        ):  # fmt: skip
+            self.put(drop_in, f"[Service]\n{line}\n")
+            name = "service:" + line.split("=")[0]
+            self.assertEqual(self.found(), {name: severity} if severity else {}, line)
+        self.remove("lib/systemd/system/cofferd.service")
+        self.assertEqual(self.states()["service"], "not_checked")
+
     # ---- the root key ----
 
     def test_a_key_file_on_the_disk_of_the_store(self):
@@ -491,7 +505,7 @@ UnsetEnvironment=OTHER_PASSWORD
         self.assertRegex(done.stdout, r"(?m)^LEFT OUT +WHETHER$")
         self.assertTrue(
             done.stdout.endswith(
-                "\n16 checks: 0 problems, 1 advice, 2 not checked or not wholly, 1 left out\n"
+                "\n17 checks: 0 problems, 1 advice, 2 not checked or not wholly, 1 left out\n"
             ),
             done.stdout,
         )

@@ -25,6 +25,7 @@ static const struct doctor_check checks[] = {
 	{"secret_in_unit", "no secrets lie in unit files", doctor_secret_in_unit},
 	{"credential_type", "units that get credentials tell how that went", doctor_credential_type},
 	{"credential_name", "names of units and credentials fit the kernel's", doctor_credential_name},
+	{"service", "cofferd.service sees who is calling, and is confined", doctor_service},
 	{"root_key", "the root key does not lie in the clear beside the store", doctor_root_key},
 	{"recovery", "recovery was tested", doctor_recovery},
 	{"store_filesystem", "the store is on a disk of this host", doctor_store_filesystem},

@@ -79,9 +79,10 @@ doctor_check_fn doctor_shared_user; /* doctor_grants.c, and the next three */
 doctor_check_fn doctor_login_shell;
 doctor_check_fn doctor_user_gone;
 doctor_check_fn doctor_grant_without_unit;
-doctor_check_fn doctor_secret_in_unit; /* doctor_units.c, and the next two */
+doctor_check_fn doctor_secret_in_unit; /* doctor_units.c, and the next three */
 doctor_check_fn doctor_credential_type;
 doctor_check_fn doctor_credential_name;
+doctor_check_fn doctor_service;
 doctor_check_fn doctor_root_key; /* doctor_vault.c, and the next three */
 doctor_check_fn doctor_store_filesystem;
 doctor_check_fn doctor_recovery;
