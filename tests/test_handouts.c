@@ -91,8 +91,8 @@ static void manager_hear(const char *text, int fd)
 	if (strncmp(text, store, strlen(store)) == 0) {
 		ck_assert_uint_lt(manager.count, KEPT_MAX);
 		manager.kept[manager.count].fd = fd;
-		snprintf(manager.kept[manager.count].id, FD_STORE_ID_BYTES, "%s", text + strlen(store));
 		ck_assert(fd_store_is_id(text + strlen(store), strlen(text + strlen(store))));
+		memcpy(manager.kept[manager.count].id, text + strlen(store), FD_STORE_ID_BYTES);
 		manager.count++;
 		manager.stored++;
 	} else if (strncmp(text, removal, strlen(removal)) == 0) {
