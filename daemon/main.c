@@ -286,7 +286,7 @@ static void start_timers(struct daemon *daemon)
 		uv_timer_start(&daemon->watchdog, on_watchdog, 0, (uint64_t)watchdog_ms);
 }
 
-/* Not serving credentials is no reason not to serve: those who wait at the socket are told by its end. */
+/* Not serving credentials is no reason not to serve everybody else. */
 static void hand_out(struct daemon *daemon)
 {
 	struct handover *handover = &daemon->handover;

@@ -4,6 +4,7 @@
  */
 #include "net_world.h"
 
+#include <signal.h>
 #include <stddef.h>
 
 #include "claim.h"
@@ -206,11 +207,10 @@ static void finish(void)
 /* ---- units ---- */
 
 /* Connects as the service manager does for "UNIT/CREDENTIAL"; it will only read. */
-static int unit_ask(const char *what)
+static void ask_on(int fd, const char *what)
 {
 	static unsigned calls = 0;
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	int fd = client_socket();
 	int len = snprintf(address.sun_path + 1, sizeof(address.sun_path) - 1, "%x%03x/unit/%s",
 		(unsigned)getpid(), calls++, what);
 
@@ -221,6 +221,13 @@ static int unit_ask(const char *what)
 	memcpy(address.sun_path, manager.path, strlen(manager.path) + 1);
 	ck_assert_int_eq(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
 	ck_assert_int_eq(shutdown(fd, SHUT_WR), 0);
+}
+
+static int unit_ask(const char *what)
+{
+	int fd = client_socket();
+
+	ask_on(fd, what);
 	return fd;
 }
 
@@ -507,6 +514,29 @@ START_TEST(handouts_forget_a_reader_that_has_left)
 }
 END_TEST
 
+/* P9: the connection lives on in somebody else's hands. */
+START_TEST(handouts_refuse_when_the_process_that_connected_has_ended)
+{
+	begin();
+	manager.held_barrier = -2;
+	int fd = client_socket();
+	pid_t child = fork();
+
+	if (child == 0) {
+		ask_on(fd, "x.service/100");
+		pause();
+		_exit(0);
+	}
+	MANAGED_UNTIL(manager.held_barrier >= 0);
+	ck_assert_int_eq(kill(child, SIGKILL), 0);
+	ck_assert_int_eq(waitpid(child, NULL, 0), child);
+	manager_pass();
+	check_refused(fd);
+	ck_assert_uint_eq(stub.delivered, 0);
+	finish();
+}
+END_TEST
+
 /* systemd reads no further than what it takes. */
 START_TEST(handouts_end_a_refusal_whose_reader_has_had_enough)
 {
@@ -693,6 +723,7 @@ UNIT_MAIN("handouts", handouts_need_a_service_manager, handouts_refuse_what_is_n
 	handouts_take_no_more_at_once_than_they_can_see_through, handouts_ask_for_a_few_in_each_turn,
 	handouts_give_the_value_once_and_then_the_end,
 	handouts_wait_for_a_reader_with_a_value_that_fits_no_buffer, handouts_forget_a_reader_that_has_left,
+	handouts_refuse_when_the_process_that_connected_has_ended,
 	handouts_end_a_refusal_whose_reader_has_had_enough,
 	handouts_leave_a_reader_that_does_not_read_to_the_manager,
 	handouts_refuse_one_that_came_back_and_was_begun,

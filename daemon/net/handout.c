@@ -28,7 +28,7 @@
 enum {
 	/* systemd takes at most 1 MiB for all credentials of a unit; then its start fails with 243/CREDENTIALS. */
 	REFUSAL_BYTES = 1024 * 1024 + 1,
-	CHUNK_BYTES = 65536,
+	CHUNK_BYTES = 16384,
 	/* The mark: SO_RCVLOWAT means nothing on a socket that is never read, and lives as long as the connection. */
 	MARK_UNTOUCHED = 1,
 	MARK_SPENT = 2,
@@ -206,19 +206,19 @@ static void on_deliver(struct exchange *exchange)
 	bool is_value = exchange->err == OK && exchange->reply.is_secret && exchange->reply.len > 0;
 
 	handout_move(handout, HANDOUT_SENDING);
-	if (handout->fd < 0 || has_left(handout) ||
-		(is_value && !peer_is_alive(&handout->principal))) { /* P9 */
+	if (handout->fd < 0 || has_left(handout)) {
 		drop_reply(handout);
 		if (handout->fd >= 0)
 			end(handout);
 		else if (handout->is_closed)
 			release(handout);
-		return;
-	}
-	if (is_value)
+	} else if (is_value && peer_is_alive(&handout->principal)) { /* P9 */
 		begin_sending(handout);
-	else
+	} else {
+		drop_reply(
+			handout); /* of a value: to a process that has ended, but whose connection somebody has */
 		refuse(handout); /* core has told the log why */
+	}
 }
 
 static void begin_exchange(struct handout *handout)

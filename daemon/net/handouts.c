@@ -27,8 +27,8 @@ static void on_sweep(uv_timer_t *handle)
 {
 	struct handouts *set = handle->data;
 
-	set->must_sweep =
-		true; /* in the turn, after what has arrived: the loop may have been away for long */
+	/* In the turn, after what has arrived: the loop may have been away for long. */
+	set->must_sweep = true;
 	if (set->count == 0 && !set->is_paused)
 		uv_timer_stop(&set->sweep);
 }
