@@ -290,6 +290,13 @@ def check_variables(pages):
     compare("cofferd.8", "variable", shown("cofferd.8"), variables_of("daemon"))
 
 
+def check_units(page):
+    here = {path.name.removesuffix(".in") for path in (ROOT / "systemd").iterdir()}
+    real = {name for name in here if name.endswith((".service", ".socket", ".timer"))}
+    shown = {name for term in terms(page.sections["UNITS"]) for name in term.split(", ")}
+    compare(page.name, "unit", shown, real)
+
+
 # ---- between pages, and examples ----
 
 
@@ -364,6 +371,7 @@ def main():
     check_methods(pages["coffer-protocol.7"])
     check_settings(pages["cofferd.conf.5"])
     check_variables(pages)
+    check_units(pages["cofferd.8"])
     check_references(pages)
     check_examples(pages, real_commands())
     for one in faults:

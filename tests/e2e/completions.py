@@ -23,7 +23,7 @@ TAB, DUMP_KEY, KILL_LINE = "\t", "\x18d", "\x15"
 WORD_LISTS = 200
 SECONDS_UNREACHABLE = 6  # the engine gives up after one; the rest is for a loaded machine with sanitizers
 # Whoever writes the owner of an integration decides what this holds.
-OWNER = """Ada $(touch {0}) `touch {0}`; touch {0} & 'Byron' "of" %n \\n *"""
+OWNER = """Ada $(touch {0}/a) `>{0}/b`; >{0}/c & 'Byron' "of" %n \\n *"""
 
 # Equal refusals of one user are one record for a minute: in each shell it is another one who would be refused.
 OPERATORS = {"bash": OPERATOR, "bash_completion": 2011, "zsh": 2012, "fish": 2013}
@@ -181,8 +181,9 @@ def owner(vault):
 
 @suite.setup
 def prepare(vault):
-    os.mkdir(vault.at("harm-is-here"), 0o777)
-    vault.add(NAME, title="Warehouse $(touch harm) %n `id`")
+    os.mkdir(vault.at("harm"))
+    os.chmod(vault.at("harm"), 0o1777)  # who evaluates something can do it
+    vault.add(NAME, title=f"Warehouse $(touch {vault.at('harm', 'd')}) %n `id`")
     vault.add("finance/payroll", owner=owner(vault))
     vault.add("mail/gateway")
     vault.put(NAME, "PGPASSWORD", "one", description="of the warehouse")
@@ -260,19 +261,26 @@ def what_the_vault_holds_is_not_evaluated(vault, shell):
         line = one.line_after("coffer integration list --owner Ada\\ \\$" + TAB)
         equal(shlex.split(line), ["coffer", "integration", "list", "--owner", owner(vault)], "words")
         one.line_after("coffer secret show " + TAB + TAB)  # shows titles
-    assert not os.path.exists(vault.at("harm")), "a text of the vault was carried out"
+    equal(os.listdir(vault.at("harm")), [], "what a text of the vault has made")
 
 
 @in_every_shell
 def what_is_typed_is_not_evaluated(vault, shell):
-    harm = vault.at("harm-is-here", shell)
+    harm = vault.at("harm", shell)
+    typed = [
+        f"coffer secret show $(touch {harm}) ",
+        f'coffer secret show "`touch {harm}`" P',
+        "coffer secret show $HOME ",
+    ]
+    if shell != "zsh":  # which by itself carries out what is typed in the path of a file, behind any command
+        typed += [
+            f"coffer apply $(touch {harm})/",
+            f"coffer --socket=`touch {harm}`/",
+            f"coffer run {NAME} -- cat $(touch {harm})/",
+        ]
     with terminal(vault, shell) as one:
-        for typed in (
-            f"coffer secret show $(touch {harm}) ",
-            f'coffer secret show "`touch {harm}`" P',
-            "coffer secret show $HOME ",
-        ):
-            one.line_after(typed + TAB)
+        for line in typed:
+            one.line_after(line + TAB)
     assert not os.path.exists(harm), "what was typed was carried out"
 
 
@@ -405,7 +413,7 @@ def several_are_listed(vault, shell):
         for name in (b"payroll", b"warehouse-sync"):
             assert name in one.screen, one.screen
         if shell in ("zsh", "fish"):
-            assert b"Warehouse $(touch harm) %n `id`" in one.screen, one.screen
+            assert b"Warehouse $(touch " in one.screen, one.screen
 
 
 if __name__ == "__main__":
