@@ -110,27 +110,3 @@ enum err opening_finish(struct opening *opening, struct core_options *options, s
 	options->seal = opening->seal;
 	return core_new(options, core_out);
 }
-
-enum err opening_retry(struct opening *opening, struct core *core)
-{
-	const char *mend = NULL;
-	enum err err = open_vault(opening, &mend);
-
-	if (err == OK) {
-		err = core_unseal(core, opening->store, opening->keys);
-		mend = unloadable;
-		if (err != OK)
-			keep(opening, log_about("state_dir", opening->config->state_dir,
-					      "the vault cannot be loaded"));
-	}
-	if (err != OK) {
-		opening_clear(opening);
-		set_seal(opening, mend);
-		core_set_seal(core, &opening->seal);
-		return err;
-	}
-	opening->store = NULL;
-	opening->keys = NULL;
-	opening->seal = (struct core_seal){0};
-	return core_record_daemon(core, "daemon.start");
-}

@@ -32,12 +32,6 @@ enum err opening_begin(struct opening *opening, const struct config *config);
  */
 enum err opening_finish(struct opening *opening, struct core_options *options, struct core **core_out);
 
-/*
- * Of a core that is sealed: once more.  After an error it is sealed as before, with the new reason; or it is open and its
- * start could not be recorded: then nothing but a restart is right.
- */
-enum err opening_retry(struct opening *opening, struct core *core);
-
 void opening_clear(struct opening *opening);
 
 #endif
