@@ -4,16 +4,13 @@
  */
 #include "setup.h"
 
-#include <errno.h>
 #include <stdio.h>
-#include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "chain.h"
 #include "clock.h"
 #include "locked.h"
-#include "log.h"
+#include "place.h"
 #include "rootkey.h"
 
 #define LOCKED_AUTO __attribute__((cleanup(locked_unmap))) struct locked
@@ -101,12 +98,11 @@ static enum err fill_store(
 
 /* False when not all of it could be said: nobody would ever see this recovery key again. */
 static bool print_made(
-	const struct config *config, const struct setup_recipients *recipients, const char *secret_text)
+	const struct place *place, const struct setup_recipients *recipients, const char *secret_text)
 {
-	printf("Made the vault in %s\n", config->state_dir);
-	if (config->root_key_source == ROOT_KEY_FILE)
-		printf("Made its root key %s (keep it off the backups of the vault)\n",
-			config->root_key_path);
+	printf("Made the vault in %s%s\n", place->config->state_dir,
+		place->is_hosts ? ", for the user " PLACE_USER : "");
+	place_print(place);
 	if (secret_text == NULL) {
 		for (size_t i = 0; i < recipients->count; i++)
 			printf("Sealed the root key for the recovery key with the fingerprint %s\n",
@@ -118,27 +114,16 @@ static bool print_made(
 	return fflush(stdout) == 0 && !ferror(stdout) && setup_write_line(secret_text);
 }
 
-/* The key exists before the store, so that no store is ever without one; a failed init takes its own key back. */
-static enum err make_root_key(
-	const struct config *config, struct root_key **out, bool *is_new_out, const char **reason_out)
+/* The key exists before the store, so that no store is ever without one. */
+static enum err make_root_key(struct place *place, struct root_key **out, const char **reason_out)
 {
-	if (config->root_key_source != ROOT_KEY_FILE)
-		return rootkey_read(config, out, reason_out);
+	if (place_key_path(place) == NULL)
+		return rootkey_read(place->config, out, reason_out); /* it was handed over */
 
 	enum err err = root_key_generate(out);
 
-	if (err == OK)
-		err = rootkey_write(config, *out, reason_out);
-	*is_new_out = err == OK; /* else the file is another's, or gone again */
-	return err;
+	return err == OK ? place_write_key(place, *out, reason_out) : err;
 }
-
-/* What this run made, to be taken back when it fails; a vault that was there before never gets here. */
-struct made {
-	bool is_directory;
-	bool is_key;
-	bool is_store;
-};
 
 static void remove_store(const struct config *config)
 {
@@ -151,102 +136,79 @@ static void remove_store(const struct config *config)
 	}
 }
 
-static void remove_made(const struct config *config, const struct made *made)
+/* As the vault's owner, in its directory; says all that was made while it still can be taken back. */
+static enum err make_store(const struct place *place, const struct root_key *root,
+	const struct setup_recipients *recipients, const char *secret_text, const char **reason_out)
 {
-	if (made->is_store)
-		remove_store(config);
-	if (made->is_key)
-		unlink(config->root_key_path);
-	if (made->is_directory)
-		rmdir(config->state_dir);
-}
-
-/* Makes the directory durably (P5); one that exists is fine. */
-static enum err make_state_dir(const struct config *config, bool *is_new_out, const char **reason_out)
-{
-	*is_new_out = mkdir(config->state_dir, 0700) == 0;
-	if (!*is_new_out && errno == EEXIST)
-		return OK;
-
-	enum err err = *is_new_out ? rootkey_sync_directory_of(config->state_dir) : ERR_CONFIG;
-
-	if (err != OK)
-		*reason_out = setup_about_store(
-			config, err, "the directory cannot be made: does its parent directory exist?");
-	return err;
-}
-
-/* What is in the way is found before anything is made. */
-static enum err check_room(const struct config *config, const char **reason_out)
-{
-	if (setup_has_store(config)) {
-		*reason_out = setup_about_store(
-			config, ERR_CONFLICT, "there is a vault already; it is left as it is");
-		return ERR_CONFLICT;
-	}
-	return config->root_key_source == ROOT_KEY_FILE ? rootkey_check_absent(config, reason_out) : OK;
-}
-
-static enum err make_store(const struct config *config, const struct root_key *root,
-	const struct setup_recipients *recipients, struct made *made, const char **reason_out)
-{
+	const struct config *config = place->config;
 	struct store *store = NULL;
-	enum err err = store_create(config->state_dir, &store, reason_out);
+	const char *reason = NULL;
+	enum err err = store_create(config->state_dir, &store, &reason);
 
-	if (err == OK) {
-		made->is_store = true;
-		err = fill_store(store, root, recipients);
-		store_close(store);
+	if (err != OK) {
+		*reason_out = setup_about_store(config, err, reason);
+		return err;
+	}
+	err = fill_store(store, root, recipients);
+	store_close(store);
+	*reason_out = setup_about_store(config, err, NULL);
+	if (err == OK && !print_made(place, recipients, secret_text)) {
+		err = ERR_STORAGE;
+		*reason_out = "what was made could not be told, so it was taken back";
 	}
 	if (err != OK)
-		*reason_out = setup_about_store(config, err, *reason_out);
+		remove_store(config);
 	return err;
 }
 
 /* secret_text: of the one recipient that was made here; NULL: all were given. */
-static int make(
-	const struct config *config, const struct setup_recipients *recipients, const char *secret_text)
+static int make(struct place *place, const struct setup_recipients *recipients, const char *secret_text)
 {
 	__attribute__((cleanup(setup_free_root_key))) struct root_key *root = NULL;
-	struct made made = {0};
 	const char *reason = NULL;
-	enum err err = make_state_dir(config, &made.is_directory, &reason);
+	enum err err = place_make_directories(place, &reason);
 
 	if (err == OK)
-		err = make_root_key(config, &root, &made.is_key, &reason);
+		err = make_root_key(place, &root, &reason);
 	if (err == OK)
-		reason = NULL;
+		err = place_enter(place, &reason);
+	if (err == OK) {
+		err = make_store(place, root, recipients, secret_text, &reason);
+		place_leave(place);
+	}
 	if (err == OK)
-		err = make_store(config, root, recipients, &made, &reason);
-	if (err == OK && !print_made(config, recipients, secret_text)) {
-		err = ERR_STORAGE;
-		reason = "what was made could not be told, so it was taken back";
-	}
-	if (err != OK) {
-		remove_made(config, &made);
-		return setup_fail(err, reason);
-	}
-	return 0;
+		return 0;
+	place_remove(place); /* a vault that was there before never gets here */
+	return setup_fail(err, reason);
 }
 
-int setup_init(const struct config *config)
+static int make_with_key(struct place *place)
 {
 	struct setup_recipients recipients = {.count = 1};
 	LOCKED_AUTO text = {0};
-	const char *reason = NULL;
-	enum err err = check_room(config, &reason);
+	enum err err = locked_map(RECOVERY_TEXT_BYTES, place->config->allow_swap, &text);
 
-	if (err == OK)
-		err = locked_map(RECOVERY_TEXT_BYTES, config->allow_swap, &text);
 	if (err == OK)
 		err = recovery_generate(&recipients.key[0], (char *)text.bytes);
-	return err == OK ? make(config, &recipients, (const char *)text.bytes) : setup_fail(err, reason);
+	return err == OK ? make(place, &recipients, (const char *)text.bytes) : setup_fail(err, NULL);
 }
 
-int setup_init_for(const struct config *config, const struct setup_recipients *recipients)
+int setup_init_for(const struct config *config, const struct setup_recipients *recipients, bool *is_new_out)
 {
+	struct place place = {0};
 	const char *reason = NULL;
-	enum err err = check_room(config, &reason);
+	bool has_room = false;
+	enum err err = place_find(&place, config, &reason);
 
-	return err == OK ? make(config, recipients, NULL) : setup_fail(err, reason);
+	*is_new_out = false;
+	if (err != OK)
+		return setup_fail(err, reason);
+
+	int exit_code = setup_stand(&place, recipients, &has_room);
+
+	if (!has_room)
+		return exit_code;
+	exit_code = recipients->count > 0 ? make(&place, recipients, NULL) : make_with_key(&place);
+	*is_new_out = exit_code == 0;
+	return exit_code;
 }

@@ -13,6 +13,7 @@
 
 #include "clock.h"
 #include "core.h"
+#include "credential.h"
 #include "handover.h"
 #include "harden.h"
 #include "host.h"
@@ -23,6 +24,7 @@
 #include "server.h"
 #include "service.h"
 #include "setup.h"
+#include "units.h"
 
 enum {
 	TICK_MS = 1000,
@@ -31,6 +33,7 @@ enum {
 
 struct daemon {
 	char config_path[CONFIG_PATH_BYTES];
+	bool has_own_config; /* --config or --user */
 	struct setup_recipients recipients; /* for init */
 	char host[HOST_NAME_BYTES];
 	struct config *config; /* of the start, but for its rules and limits, which a reload changes */
@@ -380,17 +383,16 @@ static int serve(struct daemon *daemon)
 static const struct {
 	const char *word;
 	int (*run)(const struct config *config);
-} commands[] = {{"init", setup_init}, {"check", setup_check}, {"recover", setup_recover},
-	{"recover-check", setup_recover_check}};
+} commands[] = {{"check", setup_check}, {"recover", setup_recover}, {"recover-check", setup_recover_check}};
 
 static void print_help(void)
 {
 	printf("Usage: cofferd [--config FILE | --user] [COMMAND]\n\n"
 	       "Without a command: serve the vault in the foreground.\n\n"
-	       "  init           make the vault, and for root_key = file: its key; prints the recovery key "
-	       "once\n"
+	       "  init           make the vault and its root key; prints the recovery key once.  As root,\n"
+	       "                 of this host: also the directories, and its units are started\n"
 	       "  check          read a stopped vault from end to end\n"
-	       "  recover        read a recovery key from standard input and make the root key file anew\n"
+	       "  recover        read a recovery key from standard input and make the root key anew\n"
 	       "  recover-check  read a recovery key from standard input and prove that it opens a stopped "
 	       "vault\n"
 	       "  recovery-key   make a recovery key and its recipient, anywhere; prints both once\n\n"
@@ -408,13 +410,34 @@ static int usage_error(const char *what)
 	return err_exit_code(ERR_USAGE);
 }
 
+/* The units of this host serve the configuration that is found without options. */
+static bool has_units(const struct daemon *daemon)
+{
+	return !daemon->has_own_config && credential_is_ours(daemon->config);
+}
+
+static int run_init(struct daemon *daemon)
+{
+	bool is_new = false;
+	int exit_code = setup_init_for(daemon->config, &daemon->recipients, &is_new);
+
+	return is_new && has_units(daemon) ? units_start() : exit_code;
+}
+
 static int run_command(const char *word, struct daemon *daemon)
 {
-	if (daemon->recipients.count > 0)
-		return setup_init_for(daemon->config, &daemon->recipients);
-	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
-		if (strcmp(word, commands[i].word) == 0)
-			return commands[i].run(daemon->config);
+	bool is_recovery = strcmp(word, "recover") == 0;
+
+	if (strcmp(word, "init") == 0)
+		return run_init(daemon);
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+		if (strcmp(word, commands[i].word) != 0)
+			continue;
+
+		int exit_code = commands[i].run(daemon->config);
+
+		return exit_code == 0 && is_recovery && has_units(daemon) ? units_restart() : exit_code;
+	}
 	return usage_error("unknown command");
 }
 
@@ -502,6 +525,7 @@ static int start_process(const struct words *words, struct daemon *daemon)
 	err = take_recipients(words, daemon, &reason);
 	if (err != OK)
 		return complain(err, reason);
+	daemon->has_own_config = words->config_path != NULL || words->is_user;
 	if (words->config_path == NULL && config_default_path(words->is_user, daemon->config_path) != OK)
 		return complain(ERR_CONFIG, "no default configuration path: give --config");
 	if (words->config_path != NULL)

@@ -13,7 +13,7 @@
 #include "clock.h"
 #include "locked.h"
 #include "log.h"
-#include "rootkey.h"
+#include "place.h"
 
 #define LOCKED_AUTO __attribute__((cleanup(locked_unmap))) struct locked
 
@@ -67,6 +67,7 @@ static void clear_opened(struct opened *opened)
 	keys_free(opened->keys);
 	root_key_free(opened->root);
 	store_close(opened->store);
+	*opened = (struct opened){0};
 }
 
 #define OPENED_AUTO __attribute__((cleanup(clear_opened))) struct opened
@@ -84,7 +85,12 @@ static enum err read_key(const struct config *config, struct opened *opened, con
 		fprintf(stderr, "Recovery key: ");
 	recovering.text = (const char *)text.bytes;
 	recovering.len = read_line((char *)text.bytes, RECOVERY_TEXT_BYTES);
+	*reason_out = NULL;
 	err = store_open(config->state_dir, &opened->store, reason_out);
+	if (err == ERR_CONFLICT)
+		*reason_out = "another process has this vault open and needs no recovery; stop it first, or "
+			      "start it "
+			      "anew without its root key";
 	if (err != OK) {
 		*reason_out = setup_about_store(config, err, *reason_out);
 		return err;
@@ -97,12 +103,14 @@ static enum err read_key(const struct config *config, struct opened *opened, con
 	return err;
 }
 
-/* Proves that the key on standard input opens the vault: store, root key and keyring are then open. */
-static enum err open_by_recovery_key(
-	const struct config *config, struct opened *opened, const char **reason_out)
+/* Proves that the key on standard input opens the vault: store, root key and keyring are then open, and we its owner. */
+static enum err open_by_recovery_key(struct place *place, struct opened *opened, const char **reason_out)
 {
-	enum err err = read_key(config, opened, reason_out);
+	const struct config *config = place->config;
+	enum err err = place_enter(place, reason_out);
 
+	if (err == OK)
+		err = read_key(config, opened, reason_out);
 	if (err == OK && opened->root == NULL) {
 		err = ERR_DENIED;
 		*reason_out = setup_about_store(
@@ -163,17 +171,34 @@ static enum err record_proof(const struct config *config, struct store *store, c
 	return err;
 }
 
+/* The key is root's to write where the vault is the host's. */
+static enum err write_key(struct place *place, const struct root_key *root, const char **reason_out)
+{
+	const char *reason = NULL;
+
+	place_leave(place);
+
+	enum err err = place_write_key(place, root, reason_out);
+
+	if (place_enter(place, &reason) != OK)
+		log_warning("%s", reason);
+	return err;
+}
+
 int setup_recover(const struct config *config)
 {
+	PLACE_AUTO place = {0}; /* left when all that was opened is closed */
 	OPENED_AUTO opened = {0};
 	const char *reason = NULL;
-	enum err err = open_by_recovery_key(config, &opened, &reason);
+	enum err err = place_find(&place, config, &reason);
 
 	if (err == OK)
-		err = rootkey_write(config, opened.root, &reason);
+		err = open_by_recovery_key(&place, &opened, &reason);
+	if (err == OK)
+		err = write_key(&place, opened.root, &reason);
 	if (err != OK)
 		return setup_fail(err, reason);
-	printf("The recovery key opens the vault; made the root key anew: %s\n", config->root_key_path);
+	printf("The recovery key opens the vault; made the root key anew: %s\n", place_key_path(&place));
 	/* The key is there, whatever becomes of its record. */
 	if (record_proof(config, opened.store, &reason) != OK)
 		log_warning("%s", reason);
@@ -182,10 +207,13 @@ int setup_recover(const struct config *config)
 
 int setup_recover_check(const struct config *config)
 {
+	PLACE_AUTO place = {0};
 	OPENED_AUTO opened = {0};
 	const char *reason = NULL;
-	enum err err = open_by_recovery_key(config, &opened, &reason);
+	enum err err = place_find(&place, config, &reason);
 
+	if (err == OK)
+		err = open_by_recovery_key(&place, &opened, &reason);
 	if (err == OK)
 		err = record_proof(config, opened.store, &reason);
 	if (err != OK)

@@ -181,19 +181,6 @@ enum err rootkey_sync_directory_of(const char *path)
 	return fd >= 0 && fsync(fd) == 0 ? OK : ERR_STORAGE;
 }
 
-enum err rootkey_check_absent(const struct config *config, const char **reason_out)
-{
-	struct stat st = {0};
-
-	bool is_there = lstat(config->root_key_path, &st) == 0;
-
-	if (!is_there && errno == ENOENT)
-		return OK;
-	*reason_out = log_about("root_key", config->root_key_path,
-		is_there ? REASON_PRESENT : "its directory cannot be searched");
-	return is_there ? ERR_CONFLICT : ERR_CONFIG;
-}
-
 static enum err write_key(const struct config *config, const struct root_key *key, const char **reason_out)
 {
 	LOCKED_AUTO text = {0};

@@ -13,12 +13,6 @@
  */
 enum err rootkey_read(const struct config *config, struct root_key **out, const char **reason_out);
 
-/*
- * For root_key = file:, before anything is made.  ERR_CONFLICT: something is there.  ERR_CONFIG: that cannot
- * be told.
- */
-enum err rootkey_check_absent(const struct config *config, const char **reason_out);
-
 /* Makes the key file (0400, new, synced) for root_key = file:.  ERR_CONFLICT: something is there. */
 enum err rootkey_write(const struct config *config, const struct root_key *key, const char **reason_out);
 

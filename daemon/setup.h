@@ -33,8 +33,8 @@ struct setup_recipients {
 enum err setup_add_recipient(struct setup_recipients *recipients, const char *text, const char **reason_out);
 
 /* Exit codes.  Errors go to standard error. */
-int setup_init(const struct config *config); /* with a recovery key of its own, which it prints */
-int setup_init_for(const struct config *config, const struct setup_recipients *recipients);
+/* Without recipients: with a recovery key of its own, which it prints.  is_new_out: a vault was made. */
+int setup_init_for(const struct config *config, const struct setup_recipients *recipients, bool *is_new_out);
 int setup_recovery_key(void); /* needs no vault and no configuration */
 int setup_check(const struct config *config);
 int setup_recover(const struct config *config);
@@ -42,6 +42,11 @@ int setup_recover_check(
 	const struct config *config); /* the audit log says that it was proven, and nothing else changes */
 
 /* ---- shared by those ---- */
+
+struct place;
+
+/* What is there before init: room for a vault, or the exit code, and that it was said. */
+int setup_stand(struct place *place, const struct setup_recipients *wanted, bool *has_room_out);
 
 void setup_free_root_key(struct root_key **key); /* for __attribute__((cleanup)) */
 

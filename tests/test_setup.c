@@ -146,10 +146,18 @@ static int run(int command(const struct config *), const char *input)
 
 /* For init: run takes commands that have the configuration alone. */
 static struct setup_recipients recipients;
+static bool is_new;
 
 static int init_for_recipients(const struct config *for_config)
 {
-	return setup_init_for(for_config, &recipients);
+	return setup_init_for(for_config, &recipients, &is_new);
+}
+
+static int setup_init(const struct config *for_config)
+{
+	static const struct setup_recipients none;
+
+	return setup_init_for(for_config, &none, &is_new);
 }
 
 static int make_recovery_key(const struct config *nothing)
@@ -302,13 +310,63 @@ START_TEST(init_leaves_a_vault_that_exists_as_it_is)
 
 	size_t len = read_file("state/coffer.db", before, sizeof(before));
 
+	ck_assert(is_new);
 	read_file("key", key, sizeof(key));
-	ck_assert_int_eq(run(setup_init, ""), EXIT_CONFIG);
-	ck_assert_uint_eq(read_file("out", after, sizeof(after)), 0);
+	ck_assert_int_eq(run(setup_init, ""), EXIT_OK);
+	ck_assert(!is_new);
+	read_file("out", after, sizeof(after));
+	ck_assert_ptr_nonnull(strstr(after, "There is a whole vault in "));
+	ck_assert_ptr_nonnull(strstr(after, "nothing was changed"));
 	ck_assert_uint_eq(read_file("state/coffer.db", after, sizeof(after)), len);
 	ck_assert_mem_eq(before, after, len);
 	read_file("key", key_after, sizeof(key_after));
 	ck_assert_str_eq(key, key_after);
+	end();
+}
+END_TEST
+
+/* It is no failure only while it would be served. */
+START_TEST(init_says_what_a_vault_that_exists_lacks)
+{
+	char key[256] = "";
+
+	start_with_vault();
+
+	size_t len = read_file("key", key, sizeof(key));
+
+	ck_assert_int_eq(unlink(in_dir("key")), 0);
+	ck_assert_int_eq(run(setup_init, ""), EXIT_CONFIG);
+	ck_assert(!is_there("key"));
+	write_file("key", "somebody's key", 14, 0400);
+	ck_assert_int_eq(run(setup_init, ""), EXIT_CONFIG);
+	ck_assert_int_eq(unlink(in_dir("key")), 0);
+	write_file("key", key, len, 0400);
+	ck_assert_int_eq(run(setup_init, ""), EXIT_OK);
+	damage("UPDATE keyring SET wrapped = flip(wrapped, 60) WHERE purpose LIKE 'MAC%'");
+	ck_assert_int_eq(run(setup_init, ""), EXIT_STORAGE);
+	ck_assert(!is_new);
+	end();
+}
+END_TEST
+
+START_TEST(init_leaves_a_vault_that_is_served_as_it_is)
+{
+	struct store *store = NULL;
+	struct keys *keys = NULL;
+	struct setup_refusal refusal = {0};
+
+	start_with_vault();
+	ck_assert_int_eq((int)setup_open(config, &store, &keys, &refusal), (int)OK);
+
+	pid_t child = fork(); /* the lock is the process's */
+	int status = 0;
+
+	if (child == 0)
+		_exit(run(setup_init, "") == EXIT_OK && !is_new ? 0 : 1);
+	ck_assert_int_eq(waitpid(child, &status, 0), child);
+	ck_assert_int_eq(status, 0);
+	keys_free(keys);
+	store_close(store);
 	end();
 }
 END_TEST
@@ -568,7 +626,11 @@ START_TEST(init_for_recipients_leaves_a_vault_that_exists_as_it_is)
 	ck_assert_int_eq((int)setup_add_recipient(&recipients, recipient, &reason), (int)OK);
 	ck_assert_int_eq(run(init_for_recipients, ""), EXIT_OK);
 	read_file("key", key, sizeof(key));
-	ck_assert_int_eq(run(init_for_recipients, ""), EXIT_CONFIG);
+	ck_assert_int_eq(run(init_for_recipients, ""), EXIT_OK);
+	ck_assert(!is_new);
+	new_pair(recipient, secret);
+	ck_assert_int_eq((int)setup_add_recipient(&recipients, recipient, &reason), (int)OK);
+	ck_assert_int_eq(run(init_for_recipients, ""), EXIT_CONFIG); /* nothing is sealed for that one */
 	read_file("key", key_after, sizeof(key_after));
 	ck_assert_str_eq(key, key_after);
 	end();
@@ -1113,7 +1175,8 @@ START_TEST(users_and_groups_become_numbers)
 }
 END_TEST
 
-UNIT_MAIN("setup", init_leaves_a_vault_that_exists_as_it_is, init_leaves_any_file_of_that_name_as_it_is,
+UNIT_MAIN("setup", init_leaves_a_vault_that_exists_as_it_is, init_says_what_a_vault_that_exists_lacks,
+	init_leaves_a_vault_that_is_served_as_it_is, init_leaves_any_file_of_that_name_as_it_is,
 	init_leaves_a_root_key_that_exists_as_it_is,
 	init_takes_its_own_key_back_when_the_store_cannot_be_made,
 	init_takes_its_own_directory_back_when_the_root_key_cannot_be_made, init_makes_no_parent_directories,

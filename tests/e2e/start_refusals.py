@@ -301,9 +301,23 @@ def the_journal_gets_priorities_and_a_file_that_is_not_it_does_not(_):
         assert text.startswith(prefix), f"{text!r} does not begin with {prefix!r}"
 
 
-@case("init refuses where a vault is", (65, CONFIG, RETRY, 73), command=("init",))
-def _(vault):
-    pass
+def left_as_it_is(vault, *options):
+    """init finds a whole vault, says so, and that is no failure."""
+    before = picture(vault.folder)
+    done = vault.cofferd("init", *options)
+    equal((done.returncode, done.stderr), (0, ""), "exit status and errors of the second init")
+    assert "nothing was changed" in done.stdout and "coffer-recovery-" not in done.stdout, done.stdout
+    equal(picture(vault.folder), before, "the files")
+
+
+@suite.check
+def init_leaves_a_whole_vault_as_it_is(_):
+    vault = made()
+    left_as_it_is(vault)
+    vault.start()
+    done = vault.cofferd("init")
+    equal((done.returncode, done.stderr), (0, ""), "the same while it is served")
+    vault.close()
 
 
 @case("init refuses where a key is without a store", (65, CONFIG, RETRY, 73), command=("init",))
@@ -394,7 +408,9 @@ def init_for_recipients_is_unattended_and_the_second_changes_nothing(_):
     equal(done.returncode, 0, f"exit status of cofferd init ({done.stderr})")
     assert recipient.rsplit("-", 1)[1] in done.stdout, f"no fingerprint in {done.stdout!r}"
     assert "coffer-recovery-" not in done.stdout, f"a recovery key in {done.stdout!r}"
-    refused(vault, (CONFIG,), ("left as it is",), ("init", "--recovery-recipient", recipient))
+    left_as_it_is(vault, "--recovery-recipient", recipient)
+    other, _ = new_recovery_key(vault)
+    refused(vault, (CONFIG,), ("left as it is",), ("init", "--recovery-recipient", other))
     with open(vault.at("root.key"), "rb") as file:
         root = file.read()
     os.unlink(vault.at("root.key"))
