@@ -65,6 +65,16 @@ bool credential_is_there(void)
 
 /* ---- sealing and unsealing ---- */
 
+/* An answer that is too long is no answer either. */
+static enum err run(struct child *child)
+{
+	enum err err = child_run(child);
+
+	if (err == ERR_TOO_LARGE)
+		return ERR_CONFIG;
+	return err == OK && (child->exit_code != 0 || child->output_len == 0) ? ERR_CONFIG : err;
+}
+
 static enum err seal(const struct locked *text, const char *with_key, struct blob *out)
 {
 	const char *const argv[] = {SYSTEMD_CREDS, "encrypt", with_key, "--name=rootkey", "-", "-", NULL};
@@ -73,10 +83,10 @@ static enum err seal(const struct locked *text, const char *with_key, struct blo
 		.input_len = strlen((const char *)text->bytes),
 		.output = out->bytes,
 		.output_cap = sizeof(out->bytes)};
-	enum err err = child_run(&child);
+	enum err err = run(&child);
 
 	out->len = child.output_len;
-	return err == OK && (child.exit_code != 0 || out->len == 0) ? ERR_CONFIG : err;
+	return err;
 }
 
 static enum err unseal(const struct config *config, const struct blob *blob, struct root_key **out)
@@ -91,11 +101,9 @@ static enum err unseal(const struct config *config, const struct blob *blob, str
 		.output_cap = ROOT_KEY_TEXT_BYTES};
 
 	if (err == OK)
-		err = child_run(&child);
+		err = run(&child);
 	if (err != OK)
 		return err;
-	if (child.exit_code != 0)
-		return ERR_CONFIG;
 	return root_key_parse((const char *)text.bytes, child.output_len, out) == OK ? OK : ERR_CONFIG;
 }
 

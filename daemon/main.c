@@ -410,18 +410,12 @@ static int usage_error(const char *what)
 	return err_exit_code(ERR_USAGE);
 }
 
-/* The units of this host serve the configuration that is found without options. */
-static bool has_units(const struct daemon *daemon)
-{
-	return !daemon->has_own_config && credential_is_ours(daemon->config);
-}
-
 static int run_init(struct daemon *daemon)
 {
 	bool is_new = false;
 	int exit_code = setup_init_for(daemon->config, &daemon->recipients, &is_new);
 
-	return is_new && has_units(daemon) ? units_start() : exit_code;
+	return is_new && credential_is_ours(daemon->config) ? units_start(daemon->has_own_config) : exit_code;
 }
 
 static int run_command(const char *word, struct daemon *daemon)
@@ -436,7 +430,9 @@ static int run_command(const char *word, struct daemon *daemon)
 
 		int exit_code = commands[i].run(daemon->config);
 
-		return exit_code == 0 && is_recovery && has_units(daemon) ? units_restart() : exit_code;
+		return exit_code == 0 && is_recovery && credential_is_ours(daemon->config)
+			       ? units_restart(daemon->has_own_config)
+			       : exit_code;
 	}
 	return usage_error("unknown command");
 }

@@ -1,6 +1,5 @@
 #include "units.h"
 
-#include <stdbool.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -26,8 +25,10 @@ static bool is_installed(const char *unit)
 	return run((const char *const[]){SYSTEMCTL, "cat", "--no-pager", unit, NULL}, true);
 }
 
-static const char *why_not(void)
+static const char *why_not(bool has_own_config)
 {
+	if (has_own_config)
+		return "the units of this host serve another configuration";
 	if (access("/run/systemd/system", F_OK) != 0 || access(SYSTEMCTL, X_OK) != 0)
 		return "this host is not run by systemd";
 	return is_installed(SERVICE) && is_installed(units[0])
@@ -55,9 +56,9 @@ static int fail(const char *what)
 	return err_exit_code(ERR_INTERNAL);
 }
 
-int units_start(void)
+int units_start(bool has_own_config)
 {
-	const char *reason = why_not();
+	const char *reason = why_not(has_own_config);
 
 	if (reason != NULL) {
 		printf("Nothing was started: %s.\n", reason);
@@ -79,9 +80,9 @@ int units_start(void)
 	return 0;
 }
 
-int units_restart(void)
+int units_restart(bool has_own_config)
 {
-	if (why_not() != NULL)
+	if (why_not(has_own_config) != NULL)
 		return 0;
 	if (run((const char *const[]){SYSTEMCTL, "--quiet", "try-restart", SERVICE, NULL}, false))
 		return 0;

@@ -5,10 +5,15 @@
 #ifndef COFFER_DAEMON_UNITS_H
 #define COFFER_DAEMON_UNITS_H
 
-/* Enables and starts sockets and service; a daemon that runs sealed starts anew.  The exit status. */
-int units_start(void);
+#include <stdbool.h>
+
+/*
+ * Enables and starts sockets and service; a daemon that runs sealed starts anew.  has_own_config: the vault is not the one
+ * that they serve.  The exit status.
+ */
+int units_start(bool has_own_config);
 
 /* Starts a daemon anew that runs, or tries to. */
-int units_restart(void);
+int units_restart(bool has_own_config);
 
 #endif

@@ -188,13 +188,15 @@ def a_root_key_that_cannot_be_sealed_leaves_nothing(host):
 
 @check
 def a_sealed_key_that_does_not_open_again_leaves_nothing(host):
-    """It would at the next boot neither."""
+    """It would at the next boot neither.  Nor does it help to answer without end."""
     fake = "/srv/creds"
-    with open(fake, "w", encoding="utf-8") as file:
-        file.write('#!/bin/sh\n[ "$1" = encrypt ] && exec cat\necho nonsense\n')
-    os.chmod(fake, 0o755)
-    host.mount(fake, CREDS, kind=None, flags=MS_BIND)
-    host.refused("init", named=("unseal it again",))
+    host.mount("/dev/null", CREDS, kind=None, flags=MS_BIND)
+    for opening in ("echo nonsense", "exit 1", "exec yes", "kill -9 $$"):
+        with open(fake, "w", encoding="utf-8") as file:
+            file.write(f'#!/bin/sh\n[ "$1" = encrypt ] && exec cat\n{opening}\n')
+        os.chmod(fake, 0o755)
+        host.mount(fake, CREDS, kind=None, flags=MS_BIND)
+        host.refused("init", named=("unseal it again",))
 
 
 @check
@@ -365,6 +367,12 @@ def init_says_what_it_made_and_what_it_did_not_do(host):
         "not run by systemd",
     ):
         assert part in text, f"{part!r} is not in {text!r}"
+
+
+@check
+def the_units_are_left_alone_with_another_configuration(host):
+    shutil.copy("/etc/coffer/cofferd.conf", "/srv/other.conf")
+    assert "serve another configuration" in host.must("init", "--config", "/srv/other.conf")
 
 
 @check
