@@ -1090,6 +1090,7 @@ START_TEST(recover_check_records_nothing_but_a_proof)
 	ck_assert_int_eq(run(setup_recover_check, recovery), EXIT_OK);
 	ck_assert_uint_eq(proofs(), 1);
 	config->root_key_source = ROOT_KEY_CREDENTIAL; /* no file is needed */
+	setenv("CREDENTIALS_DIRECTORY", dir, 1);
 	ck_assert_int_eq(run(setup_recover_check, recovery), EXIT_OK);
 	config->root_key_source = ROOT_KEY_FILE;
 	ck_assert_uint_eq(proofs(), 2);

@@ -282,8 +282,13 @@ def a_store_without_its_key_is_named_and_recovered(host):
     assert BLOB in host.must("recover", stdin=secret + "\n")
     equal(unsealed(), key, "the recovered root key")
     equal(owner_and_mode(BLOB), (0, 0, "0o400"), "owner and mode of the sealed key")
+    assert "nothing was changed" in host.must("recover-check", stdin=secret + "\n")
     assert "The vault is whole" in host.must("check")
-    host.refused("recover", stdin=secret + "\n", named=(BLOB, "left as it is"))
+    for name in os.listdir("/var/lib/coffer"):
+        equal(os.lstat(f"/var/lib/coffer/{name}").st_uid, COFFER, f"owner of {name}")
+    host.refused("recover", stdin="nonsense\n", status=65, named=("not a coffer recovery key",))
+    done = host.cofferd("recover", stdin=secret + "\n")
+    assert done.returncode == CONFIG and "left as it is" in done.stderr, done.stderr
 
 
 @check
