@@ -10,7 +10,7 @@
 #include "envelope.h"
 #include "locked.h"
 #include "log.h"
-#include "place.h"
+#include "site.h"
 #include "setup.h"
 
 /* An integration's data key as it is stored; its versions follow each other, so one is open at a time. */
@@ -156,16 +156,16 @@ static enum err check_vault(struct checking *checking, const char **reason_out)
 	return err;
 }
 
-/* As the vault's owner from here on until place_leave: root would leave files of its own behind. */
-static enum err open_vault(struct place *place, struct checking *checking, const char **reason_out)
+/* As the vault's owner from here on until site_leave: root would leave files of its own behind. */
+static enum err open_vault(struct site *site, struct checking *checking, const char **reason_out)
 {
 	__attribute__((cleanup(setup_free_root_key))) struct root_key *root = NULL;
-	const struct config *config = place->config;
+	const struct config *config = site->config;
 	const char *reason = NULL;
-	enum err err = place_read_key(place, &root, reason_out);
+	enum err err = site_read_key(site, &root, reason_out);
 
 	if (err == OK)
-		err = place_enter(place, reason_out);
+		err = site_enter(site, reason_out);
 	if (err != OK)
 		return err == ERR_NOT_FOUND ? ERR_CONFIG : err;
 	err = setup_open_store(config, root, &checking->store, &checking->keys, &reason);
@@ -177,13 +177,13 @@ static enum err open_vault(struct place *place, struct checking *checking, const
 int setup_check(const struct config *config)
 {
 	struct checking checking = {0};
-	struct place place = {0};
+	struct site site = {0};
 	const char *reason = NULL;
 	char archived[64] = "";
-	enum err err = place_find(&place, config, &reason);
+	enum err err = site_find(&site, config, &reason);
 
 	if (err == OK)
-		err = open_vault(&place, &checking, &reason);
+		err = open_vault(&site, &checking, &reason);
 	if (err == OK) {
 		reason = "no locked memory";
 		err = arena_init(&checking.arena, 2 * ENVELOPE_BYTES_MAX, config->allow_swap);
@@ -200,7 +200,7 @@ int setup_check(const struct config *config)
 	arena_deinit(&checking.arena);
 	keys_free(checking.keys);
 	store_close(checking.store);
-	place_leave(&place);
+	site_leave(&site);
 	if (err != OK)
 		log_error("%s", reason != NULL ? reason : err_text(err));
 	if (err == OK && checking.damaged > 0)

@@ -10,7 +10,7 @@
 #include "chain.h"
 #include "clock.h"
 #include "locked.h"
-#include "place.h"
+#include "site.h"
 #include "rootkey.h"
 
 #define LOCKED_AUTO __attribute__((cleanup(locked_unmap))) struct locked
@@ -98,11 +98,11 @@ static enum err fill_store(
 
 /* False when not all of it could be said: nobody would ever see this recovery key again. */
 static bool print_made(
-	const struct place *place, const struct setup_recipients *recipients, const char *secret_text)
+	const struct site *site, const struct setup_recipients *recipients, const char *secret_text)
 {
-	printf("Made the vault in %s%s\n", place->config->state_dir,
-		place->is_hosts ? ", for the user " PLACE_USER : "");
-	place_print(place);
+	printf("Made the vault in %s%s\n", site->config->state_dir,
+		site->is_hosts ? ", for the user " SITE_USER : "");
+	site_print(site);
 	if (secret_text == NULL) {
 		for (size_t i = 0; i < recipients->count; i++)
 			printf("Sealed the root key for the recovery key with the fingerprint %s\n",
@@ -115,14 +115,14 @@ static bool print_made(
 }
 
 /* The key exists before the store, so that no store is ever without one. */
-static enum err make_root_key(struct place *place, struct root_key **out, const char **reason_out)
+static enum err make_root_key(struct site *site, struct root_key **out, const char **reason_out)
 {
-	if (place_key_path(place) == NULL)
-		return rootkey_read(place->config, out, reason_out); /* it was handed over */
+	if (site_key_path(site) == NULL)
+		return rootkey_read(site->config, out, reason_out); /* it was handed over */
 
 	enum err err = root_key_generate(out);
 
-	return err == OK ? place_write_key(place, *out, reason_out) : err;
+	return err == OK ? site_write_key(site, *out, reason_out) : err;
 }
 
 static void remove_store(const struct config *config)
@@ -137,10 +137,10 @@ static void remove_store(const struct config *config)
 }
 
 /* As the vault's owner, in its directory; says all that was made while it still can be taken back. */
-static enum err make_store(const struct place *place, const struct root_key *root,
+static enum err make_store(const struct site *site, const struct root_key *root,
 	const struct setup_recipients *recipients, const char *secret_text, const char **reason_out)
 {
-	const struct config *config = place->config;
+	const struct config *config = site->config;
 	struct store *store = NULL;
 	const char *reason = NULL;
 	enum err err = store_create(config->state_dir, &store, &reason);
@@ -152,7 +152,7 @@ static enum err make_store(const struct place *place, const struct root_key *roo
 	err = fill_store(store, root, recipients);
 	store_close(store);
 	*reason_out = setup_about_store(config, err, NULL);
-	if (err == OK && !print_made(place, recipients, secret_text)) {
+	if (err == OK && !print_made(site, recipients, secret_text)) {
 		err = ERR_STORAGE;
 		*reason_out = "what was made could not be told, so it was taken back";
 	}
@@ -162,53 +162,53 @@ static enum err make_store(const struct place *place, const struct root_key *roo
 }
 
 /* secret_text: of the one recipient that was made here; NULL: all were given. */
-static int make(struct place *place, const struct setup_recipients *recipients, const char *secret_text)
+static int make(struct site *site, const struct setup_recipients *recipients, const char *secret_text)
 {
 	__attribute__((cleanup(setup_free_root_key))) struct root_key *root = NULL;
 	const char *reason = NULL;
-	enum err err = place_make_directories(place, &reason);
+	enum err err = site_make_directories(site, &reason);
 
 	if (err == OK)
-		err = make_root_key(place, &root, &reason);
+		err = make_root_key(site, &root, &reason);
 	if (err == OK)
-		err = place_enter(place, &reason);
+		err = site_enter(site, &reason);
 	if (err == OK) {
-		err = make_store(place, root, recipients, secret_text, &reason);
-		place_leave(place);
+		err = make_store(site, root, recipients, secret_text, &reason);
+		site_leave(site);
 	}
 	if (err == OK)
 		return 0;
-	place_remove(place); /* a vault that was there before never gets here */
+	site_remove(site); /* a vault that was there before never gets here */
 	return setup_fail(err, reason);
 }
 
-static int make_with_key(struct place *place)
+static int make_with_key(struct site *site)
 {
 	struct setup_recipients recipients = {.count = 1};
 	LOCKED_AUTO text = {0};
-	enum err err = locked_map(RECOVERY_TEXT_BYTES, place->config->allow_swap, &text);
+	enum err err = locked_map(RECOVERY_TEXT_BYTES, site->config->allow_swap, &text);
 
 	if (err == OK)
 		err = recovery_generate(&recipients.key[0], (char *)text.bytes);
-	return err == OK ? make(place, &recipients, (const char *)text.bytes) : setup_fail(err, NULL);
+	return err == OK ? make(site, &recipients, (const char *)text.bytes) : setup_fail(err, NULL);
 }
 
 int setup_init_for(const struct config *config, const struct setup_recipients *recipients, bool *is_new_out)
 {
-	struct place place = {0};
+	struct site site = {0};
 	const char *reason = NULL;
 	bool has_room = false;
-	enum err err = place_find(&place, config, &reason);
+	enum err err = site_find(&site, config, &reason);
 
 	*is_new_out = false;
 	if (err != OK)
 		return setup_fail(err, reason);
 
-	int exit_code = setup_stand(&place, recipients, &has_room);
+	int exit_code = setup_stand(&site, recipients, &has_room);
 
 	if (!has_room)
 		return exit_code;
-	exit_code = recipients->count > 0 ? make(&place, recipients, NULL) : make_with_key(&place);
+	exit_code = recipients->count > 0 ? make(&site, recipients, NULL) : make_with_key(&site);
 	*is_new_out = exit_code == 0;
 	return exit_code;
 }

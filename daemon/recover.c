@@ -13,7 +13,7 @@
 #include "clock.h"
 #include "locked.h"
 #include "log.h"
-#include "place.h"
+#include "site.h"
 
 #define LOCKED_AUTO __attribute__((cleanup(locked_unmap))) struct locked
 
@@ -104,10 +104,10 @@ static enum err read_key(const struct config *config, struct opened *opened, con
 }
 
 /* Proves that the key on standard input opens the vault: store, root key and keyring are then open, and we its owner. */
-static enum err open_by_recovery_key(struct place *place, struct opened *opened, const char **reason_out)
+static enum err open_by_recovery_key(struct site *site, struct opened *opened, const char **reason_out)
 {
-	const struct config *config = place->config;
-	enum err err = place_enter(place, reason_out);
+	const struct config *config = site->config;
+	enum err err = site_enter(site, reason_out);
 
 	if (err == OK)
 		err = read_key(config, opened, reason_out);
@@ -172,33 +172,33 @@ static enum err record_proof(const struct config *config, struct store *store, c
 }
 
 /* The key is root's to write where the vault is the host's. */
-static enum err write_key(struct place *place, const struct root_key *root, const char **reason_out)
+static enum err write_key(struct site *site, const struct root_key *root, const char **reason_out)
 {
 	const char *reason = NULL;
 
-	place_leave(place);
+	site_leave(site);
 
-	enum err err = place_write_key(place, root, reason_out);
+	enum err err = site_write_key(site, root, reason_out);
 
-	if (place_enter(place, &reason) != OK)
+	if (site_enter(site, &reason) != OK)
 		log_warning("%s", reason);
 	return err;
 }
 
 int setup_recover(const struct config *config)
 {
-	PLACE_AUTO place = {0}; /* left when all that was opened is closed */
+	SITE_AUTO site = {0}; /* left when all that was opened is closed */
 	OPENED_AUTO opened = {0};
 	const char *reason = NULL;
-	enum err err = place_find(&place, config, &reason);
+	enum err err = site_find(&site, config, &reason);
 
 	if (err == OK)
-		err = open_by_recovery_key(&place, &opened, &reason);
+		err = open_by_recovery_key(&site, &opened, &reason);
 	if (err == OK)
-		err = write_key(&place, opened.root, &reason);
+		err = write_key(&site, opened.root, &reason);
 	if (err != OK)
 		return setup_fail(err, reason);
-	printf("The recovery key opens the vault; made the root key anew: %s\n", place_key_path(&place));
+	printf("The recovery key opens the vault; made the root key anew: %s\n", site_key_path(&site));
 	/* The key is there, whatever becomes of its record. */
 	if (record_proof(config, opened.store, &reason) != OK)
 		log_warning("%s", reason);
@@ -207,14 +207,14 @@ int setup_recover(const struct config *config)
 
 int setup_recover_check(const struct config *config)
 {
-	PLACE_AUTO place = {.config = config};
+	SITE_AUTO site = {.config = config};
 	OPENED_AUTO opened = {0};
 	const char *reason = NULL;
 	/* Without a key to seal the vault's owner needs nobody's rights. */
-	enum err err = geteuid() == 0 ? place_find(&place, config, &reason) : OK;
+	enum err err = geteuid() == 0 ? site_find(&site, config, &reason) : OK;
 
 	if (err == OK)
-		err = open_by_recovery_key(&place, &opened, &reason);
+		err = open_by_recovery_key(&site, &opened, &reason);
 	if (err == OK)
 		err = record_proof(config, opened.store, &reason);
 	if (err != OK)

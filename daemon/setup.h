@@ -43,10 +43,10 @@ int setup_recover_check(
 
 /* ---- shared by those ---- */
 
-struct place;
+struct site;
 
 /* What is there before init: room for a vault, or the exit code, and that it was said. */
-int setup_stand(struct place *place, const struct setup_recipients *wanted, bool *has_room_out);
+int setup_stand(struct site *site, const struct setup_recipients *wanted, bool *has_room_out);
 
 void setup_free_root_key(struct root_key **key); /* for __attribute__((cleanup)) */
 

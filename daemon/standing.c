@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "log.h"
-#include "place.h"
+#include "site.h"
 
 static int refuse(enum err err, const char *what, const char *path, const char *reason)
 {
@@ -49,38 +49,37 @@ static enum err check_boxes(
 }
 
 /* Opened as a start would open it.  A vault that a daemon serves was found whole by it. */
-static enum err check_whole(
-	struct place *place, const struct setup_recipients *wanted, const char **reason_out)
+static enum err check_whole(struct site *site, const struct setup_recipients *wanted, const char **reason_out)
 {
 	__attribute__((cleanup(setup_free_root_key))) struct root_key *root = NULL;
 	struct store *store = NULL;
 	struct keys *keys = NULL;
 	const char *reason = NULL;
-	enum err err = place_read_key(place, &root, reason_out);
+	enum err err = site_read_key(site, &root, reason_out);
 
 	if (err != OK)
 		return err;
-	err = place_enter(place, reason_out);
+	err = site_enter(site, reason_out);
 	if (err != OK)
 		return err;
-	err = setup_open_store(place->config, root, &store, &keys, &reason);
+	err = setup_open_store(site->config, root, &store, &keys, &reason);
 	if (err == OK)
 		err = check_boxes(store, wanted, &reason);
 	keys_free(keys);
 	store_close(store);
-	place_leave(place);
+	site_leave(site);
 	if (err == ERR_BUSY)
 		return OK;
 	if (err != OK)
-		*reason_out = setup_about_store(place->config, err, reason);
+		*reason_out = setup_about_store(site->config, err, reason);
 	return err;
 }
 
-int setup_stand(struct place *place, const struct setup_recipients *wanted, bool *has_room_out)
+int setup_stand(struct site *site, const struct setup_recipients *wanted, bool *has_room_out)
 {
-	const struct config *config = place->config;
-	const char *path = place_key_path(place), *reason = NULL;
-	bool has_store = setup_has_store(config), has_key = place_has_key(place);
+	const struct config *config = site->config;
+	const char *path = site_key_path(site), *reason = NULL;
+	bool has_store = setup_has_store(config), has_key = site_has_key(site);
 
 	*has_room_out = !has_store && (!has_key || path == NULL);
 	if (*has_room_out)
@@ -96,7 +95,7 @@ int setup_stand(struct place *place, const struct setup_recipients *wanted, bool
 			"recover makes "
 			"the key anew from the recovery key");
 
-	enum err err = check_whole(place, wanted, &reason);
+	enum err err = check_whole(site, wanted, &reason);
 
 	if (err != OK)
 		return setup_fail(err, reason);
