@@ -195,6 +195,32 @@ class Doctor(CommandTest):
         ]
         self.assertEqual(self.found(status=0), {})
 
+    def test_units_that_run_as_one_user_share_it(self):
+        def unit(name, *lines):
+            self.put(
+                f"etc/systemd/system/{name}",
+                "\n".join(["[Service]", "Type=exec", "ExecStart=/bin/x", *lines, ""]),
+            )
+
+        self.grants = [grant(1, "a", unit="a.service"), grant(2, "b", unit="b@*.service")]
+        self.assertEqual(self.found(), {})  # neither is there
+        unit("a.service", "User=etl")
+        unit("b@.service", "User=crm")
+        self.assertEqual(self.found(), {})
+        unit("b@.service", "User=crm", "User=etl")
+        one = self.one("shared_user:etl")
+        self.assertEqual(
+            one["mend"], "a user for each: systemctl edit b@.service   # [Service] User=NEW-USER"
+        )
+        unit("b@.service", "User=etl", "DynamicUser=yes")
+        self.assertEqual(self.found(), {})
+        unit("a.service")
+        unit("b@.service", "User=")
+        self.assertEqual(self.found(), {"shared_user:root": "problem", "login_shell:root": "advice"})
+        unit("a.service", "User=nobody-there")
+        unit("b@.service", "User=%i")
+        self.assertEqual(self.found(), {})
+
     def test_many_integrations_of_one_user_are_counted(self):
         self.grants = [grant(n, f"i{n:03}", user="etl", unit="x.service") for n in range(100)]
         self.assertIn(

@@ -8,8 +8,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "quote.h"
+#include "unitfile.h"
 
 enum { NAME_BYTES = 256, INTEGRATION_BYTES = 130, GRANTS_MAX = 100000 };
 
@@ -19,6 +21,7 @@ struct granted {
 	char integration[INTEGRATION_BYTES];
 	int64_t id;
 	bool needs_token;
+	bool is_by_unit; /* the grant names no user: it is the one that its unit runs as */
 };
 
 struct grants {
@@ -32,6 +35,44 @@ static void clear_grants(struct grants *grants)
 }
 
 #define GRANTS_AUTO __attribute__((cleanup(clear_grants))) struct grants
+
+/* ---- whom a unit runs as ---- */
+
+struct running {
+	char user[NAME_BYTES];
+	bool is_dynamic; /* a user of its own for every start */
+};
+
+static void on_setting(void *arg, const char *name, const char *value)
+{
+	struct running *running = arg;
+
+	if (strcmp(name, "User") == 0)
+		(void)snprintf(running->user, sizeof(running->user), "%s", value);
+	else if (strcmp(name, "DynamicUser") == 0)
+		running->is_dynamic = strcasecmp(value, "yes") == 0 || strcasecmp(value, "true") == 0 ||
+				      strcmp(value, "1") == 0;
+}
+
+/* Of a pattern, x@*.service, what all of its instances have. */
+static void find_user(struct doctor *doctor, struct granted *grant)
+{
+	HARVEST_AUTO harvest = {0};
+	struct running running = {0};
+	const char *any = strstr(grant->unit, "@*");
+	char unit[NAME_BYTES + sizeof("instance")] = "";
+
+	if (any != NULL)
+		(void)snprintf(unit, sizeof(unit), "%.*sinstance%s", (int)(any - grant->unit + 1),
+			grant->unit, any + 2);
+	else
+		(void)snprintf(unit, sizeof(unit), "%s", grant->unit);
+	if (unitfile_settings(&harvest, doctor->root, unit, on_setting, &running) != OK ||
+		running.is_dynamic || strchr(running.user, '%') != NULL)
+		return; /* it is not there, or nobody's but its own */
+	grant->is_by_unit = true;
+	(void)snprintf(grant->user, sizeof(grant->user), "%s", *running.user == '\0' ? "root" : running.user);
+}
 
 static bool load(struct doctor *doctor, struct grants *out)
 {
@@ -51,6 +92,7 @@ static bool load(struct doctor *doctor, struct grants *out)
 	for (const struct json_token *t = json_first(&reply.doc, list); out->all != NULL && t != NULL;
 		t = json_next(&reply.doc, list, t)) {
 		struct granted *grant = &out->all[out->count];
+		char group[NAME_BYTES] = "";
 
 		if (reply_flag(&reply, t, "staged_only"))
 			continue;
@@ -59,6 +101,9 @@ static bool load(struct doctor *doctor, struct grants *out)
 		reply_text(&reply, t, "integration", grant->integration, sizeof(grant->integration));
 		grant->needs_token = reply_flag(&reply, t, "rule.token");
 		grant->id = reply_integer(&reply, t, "id");
+		reply_text(&reply, t, "rule.group", group, sizeof(group));
+		if (*grant->user == '\0' && *grant->unit != '\0' && *group == '\0')
+			find_user(doctor, grant);
 		out->count++;
 	}
 	return out->all != NULL;
@@ -139,6 +184,23 @@ static size_t list_integrations(const struct grants *grants, size_t from, size_t
 	return count;
 }
 
+static void mend_shared(struct buf *mend, const struct granted *last)
+{
+	if (last->is_by_unit) {
+		const char *any = strstr(last->unit, "@*");
+		int before = any == NULL ? (int)strlen(last->unit) : (int)(any - last->unit + 1);
+
+		doctor_say(mend, "a user for each: systemctl edit %.*s%s   # [Service] User=NEW-USER", before,
+			last->unit, any == NULL ? "" : any + 2);
+		return;
+	}
+	append_word(mend, "a user for each: coffer grant add ", last->integration, " user=NEW-USER");
+	if (*last->unit != '\0')
+		append_word(mend, " unit=", last->unit, "");
+	append_word(mend, " && coffer grant remove ", last->integration, "");
+	doctor_say(mend, " %lld", (long long)last->id);
+}
+
 static void judge_shared(struct doctor *doctor, const struct grants *grants, size_t from, size_t to)
 {
 	BUF_AUTO names = {0};
@@ -155,11 +217,7 @@ static void judge_shared(struct doctor *doctor, const struct grants *grants, siz
 		"%s is granted %zu integrations (%s): each of its processes can read the "
 		"values of the others, whatever unit they are in",
 		last->user, count, doctor->has_failed ? "" : names.bytes);
-	append_word(&finding.mend, "a user for each: coffer grant add ", last->integration, " user=NEW-USER");
-	if (*last->unit != '\0')
-		append_word(&finding.mend, " unit=", last->unit, "");
-	append_word(&finding.mend, " && coffer grant remove ", last->integration, "");
-	doctor_say(&finding.mend, " %lld", (long long)last->id);
+	mend_shared(&finding.mend, last);
 	doctor_find(doctor, &finding);
 }
 
@@ -238,6 +296,8 @@ static void judge_gone(struct doctor *doctor, const struct grants *grants, size_
 		const struct granted *grant = &grants->all[i];
 		struct doctor_finding finding = {.severity = DOCTOR_PROBLEM};
 
+		if (grant->is_by_unit)
+			continue; /* the unit does not start without it */
 		doctor_say(&finding.object, "%s:%lld", grant->integration, (long long)grant->id);
 		doctor_say(&finding.text,
 			"grant %lld of %s is for the user %s, who does not exist on this host: "
