@@ -474,6 +474,11 @@ START_TEST(a_refusal_that_cannot_be_recorded_is_told_as_such)
 	watch_log();
 	refused("audit_unavailable", "etl.service", "API_KEY");
 	ck_assert_ptr_nonnull(strstr(end_log(), "it could not be recorded"));
+	core_faults.begin = ERR_STORAGE;
+	watch_log();
+	refused("audit_unavailable", "etl.service", "API_KEY");
+	ck_assert_ptr_nonnull(strstr(end_log(), "refused: the audit record cannot be stored"));
+	core_faults.begin = OK;
 	core_world_end(&world);
 }
 END_TEST

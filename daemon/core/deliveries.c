@@ -7,10 +7,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "unit_credentials.h"
 #include "env_open.h"
 #include "envelope.h"
 #include "holders.h"
+#include "unit_credentials.h"
 
 static const struct request_info delivery_info = {
 	.method = DELIVERY_KIND, .right = RIGHT_GRANTED, .state = STATE_OPEN, .duty = DUTY_FETCH};
@@ -127,6 +127,14 @@ static enum err refuse_sealed(struct call *call)
 	return err;
 }
 
+/* A store that failed has left no reason. */
+static const char *why_refused(const struct call *call)
+{
+	if (call->detail != NULL)
+		return call->detail;
+	return call->record.detail[0] != '\0' ? call->record.detail : err_text(call->exchange->err);
+}
+
 void turn_deliver(struct turn *turn, struct exchange *exchange, const struct delivery *delivery)
 {
 	struct core *core = turn_core(turn);
@@ -140,8 +148,7 @@ void turn_deliver(struct turn *turn, struct exchange *exchange, const struct del
 
 	dispatch_finish(&call, err);
 	if (exchange->err != OK)
-		deliveries_log_refusal(core, exchange, call.record.integration,
-			call.detail != NULL ? call.detail : call.record.detail);
+		deliveries_log_refusal(core, exchange, call.record.integration, why_refused(&call));
 	arena_wipe(&core->arena);
 	scrub_registers_and_stack(); /* P1 */
 }
