@@ -82,7 +82,7 @@ _coffer_program()
 
 _coffer()
 {
-	local REPLY quote_open piece kept line kind number
+	local REPLY quote_open='' piece='' kept line kind number
 	local -a typed=() first=() plain=() answer=()
 
 	COMPREPLY=()
@@ -97,7 +97,7 @@ _coffer()
 	kept=${#REPLY}
 	_coffer_unquote "${typed[-1]}"
 	mapfile -t answer < <(command coffer __complete "${plain[@]}" 2>/dev/null </dev/null)
-	read -r kind number <<<"${answer[0]}"
+	read -r kind number <<<"${answer[0]-}"
 	case $kind in
 		words)
 			for line in "${answer[@]:1}"; do

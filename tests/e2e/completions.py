@@ -42,7 +42,7 @@ def scripts():
 def bash_plain(home, dump):
     rc = home / "bashrc"
     rc.write_text(
-        f"""PS1='> '; HISTFILE=; bind 'set enable-bracketed-paste off'; bind 'set bell-style none'
+        f"""set -u; PS1='> '; HISTFILE=; bind 'set enable-bracketed-paste off'; bind 'set bell-style none'
 bind 'set completion-query-items 0'; bind 'set page-completions off'
 bind -x '"\\C-xd": printf %s "$READLINE_LINE" >{dump}.new; mv {dump}.new {dump}'
 . {scripts()['coffer.bash']}
@@ -61,6 +61,7 @@ def bash_completion(home, dump):
     text = rc.read_text().replace(
         f". {scripts()['coffer.bash']}", ". /usr/share/bash-completion/bash_completion"
     )
+    text = text.replace("set -u; ", "")  # which that package does not stand
     rc.write_text(f"BASH_COMPLETION_USER_DIR={home}\n{text}")
     return argv
 
