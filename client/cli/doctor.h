@@ -17,7 +17,7 @@
 struct cli;
 
 enum err doctor_run(struct cli *cli);
-enum err doctor_print(const struct reply *reply);
+enum err doctor_print(const struct reply *reply); /* doctor_print.c */
 
 /* ---- for the checks ---- */
 
@@ -79,10 +79,10 @@ doctor_check_fn doctor_shared_user; /* doctor_grants.c, and the next three */
 doctor_check_fn doctor_login_shell;
 doctor_check_fn doctor_user_gone;
 doctor_check_fn doctor_grant_without_unit;
-doctor_check_fn doctor_secret_in_unit; /* doctor_units.c, and the next three */
+doctor_check_fn doctor_secret_in_unit; /* doctor_units.c, and the next two */
 doctor_check_fn doctor_credential_type;
 doctor_check_fn doctor_credential_name;
-doctor_check_fn doctor_service;
+doctor_check_fn doctor_service; /* doctor_service.c */
 doctor_check_fn doctor_root_key; /* doctor_vault.c, and the next three */
 doctor_check_fn doctor_store_filesystem;
 doctor_check_fn doctor_recovery;
