@@ -91,11 +91,6 @@ bool core_is_sealed(const struct core *core)
 	return core->store == NULL;
 }
 
-void core_set_seal(struct core *core, const struct core_seal *seal)
-{
-	core->seal = *seal;
-}
-
 enum err core_new(const struct core_options *options, struct core **out)
 {
 	struct core *core = calloc(1, sizeof(*core));

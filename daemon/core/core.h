@@ -16,7 +16,7 @@
 
 struct core;
 
-/* Why a vault serves nothing, and the way out: two texts that are not owned and stay until core_unseal or core_set_seal. */
+/* Why a vault serves nothing, and the way out: two texts that are not owned and stay until core_unseal. */
 struct core_seal {
 	const char *mend; /* one sentence for everybody: it names no path and nothing of the vault */
 	const char *reason; /* for those with a role */
@@ -44,7 +44,6 @@ enum err core_new(const struct core_options *options, struct core **out);
 void core_free(struct core *core);
 
 bool core_is_sealed(const struct core *core);
-void core_set_seal(struct core *core, const struct core_seal *seal);
 
 /* A sealed vault serves from now on.  After an error, as of core_new, it is as it was and store and keys are still the caller's. */
 enum err core_unseal(struct core *core, struct store *store, struct keys *keys);
