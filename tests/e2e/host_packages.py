@@ -106,7 +106,12 @@ def prepare(host):
 
 
 def holders(host):
-    return json.loads(host.must("coffer", "holders", NAME, "--json"))["holders"]
+    """What every version tells of them."""
+    found = json.loads(host.must("coffer", "holders", NAME, "--json"))["holders"]
+    return [
+        {key: holder[key] for key in ("key", "version", "pid", "user", "unit", "invocation")}
+        for holder in found
+    ]
 
 
 # ---- a first installation ----
