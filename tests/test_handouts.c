@@ -649,6 +649,30 @@ START_TEST(handouts_answer_one_that_came_back_untouched_under_its_id)
 }
 END_TEST
 
+/* As many as are answered at once: the units in the backlog come after them. */
+START_TEST(handouts_accept_again_after_a_full_house_came_back)
+{
+	struct fd_store_entry back[AT_ONCE] = {0};
+	int units[AT_ONCE] = {0};
+
+	world_start();
+	manager_start();
+	for (size_t i = 0; i < AT_ONCE; i++) {
+		units[i] = unit_ask("x.service/100");
+		back[i].fd = accepted();
+		ck_assert_int_ge(back[i].fd, 0);
+		snprintf(back[i].id, sizeof(back[i].id), "%032zx", i);
+	}
+	int late = unit_ask("x.service/100");
+
+	ck_assert_int_eq(server_hand_out(world.server, manager.credentials, back, AT_ONCE), OK);
+	for (size_t i = 0; i < AT_ONCE; i++)
+		check_given(units[i]);
+	check_given(late);
+	finish();
+}
+END_TEST
+
 START_TEST(handouts_mark_a_connection_before_its_first_byte)
 {
 	int mark = 0;
@@ -728,5 +752,6 @@ UNIT_MAIN("handouts", handouts_need_a_service_manager, handouts_refuse_what_is_n
 	handouts_leave_a_reader_that_does_not_read_to_the_manager,
 	handouts_refuse_one_that_came_back_and_was_begun,
 	handouts_answer_one_that_came_back_untouched_under_its_id,
-	handouts_mark_a_connection_before_its_first_byte, handouts_are_answered_while_the_server_stops,
+	handouts_accept_again_after_a_full_house_came_back, handouts_mark_a_connection_before_its_first_byte,
+	handouts_are_answered_while_the_server_stops,
 	handouts_that_are_left_when_the_server_stops_have_no_end)

@@ -101,9 +101,9 @@ static void on_connection(uv_poll_t *handle, int status, int events)
 
 static void accept_on(struct handouts *set)
 {
-	if (set->listen_fd < 0 || set->is_stopping || set->count >= MOST)
+	if (set->listen_fd < 0 || set->is_stopping)
 		return;
-	set->is_paused = uv_poll_start(&set->listener, UV_READABLE, on_connection) != 0;
+	set->is_paused = set->count >= MOST || uv_poll_start(&set->listener, UV_READABLE, on_connection) != 0;
 }
 
 void handouts_released(struct handouts *set)
