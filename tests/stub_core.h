@@ -167,6 +167,18 @@ void turn_deliver(struct turn *turn, struct exchange *exchange, const struct del
 	stub_enqueue(turn, exchange);
 }
 
+void turn_refuse_delivery(struct turn *turn, struct exchange *exchange, const struct delivery *claim,
+	enum err err, const char *reason)
+{
+	stub.refused++;
+	stub.refused_with = err;
+	snprintf(stub.refused_detail, sizeof(stub.refused_detail), "%s: %s: %s", claim->unit, claim->name,
+		reason);
+	exchange->err = err;
+	exchange->reply = (struct reply){0};
+	stub_enqueue(turn, exchange);
+}
+
 void turn_refuse(struct turn *turn, struct exchange *exchange, enum err err, const char *detail)
 {
 	stub.refused++;

@@ -258,6 +258,39 @@ START_TEST(nothing_is_delivered_without_a_grant)
 }
 END_TEST
 
+/* P9, P4: what was claimed stands in the record, and is not what the record says of who asked; nobody floods the log. */
+START_TEST(a_claim_that_is_not_believed_is_recorded_as_a_claim)
+{
+	struct asked asked = {0};
+
+	start_granted();
+	watch_log();
+	for (int i = 0; i < 3; i++) {
+		asked = (struct asked){.exchange.deliver = on_delivered,
+			.who = {.pid = getpid(), .pidfd = -1, .unit = "web.service"},
+			.delivery = {.unit = "etl.service", .name = "API_KEY", .id = new_id()}};
+		asked.exchange.principal = &asked.who;
+		turn_refuse_delivery(core_turn(world.core), &asked.exchange, &asked.delivery, ERR_DENIED,
+			"not in that unit");
+		turn_end(core_turn(world.core));
+		ck_assert(asked.is_delivered);
+		ck_assert_uint_eq(asked.len, 0);
+		ck_assert_int_eq(asked.exchange.err, ERR_DENIED);
+	}
+	ck_assert_uint_eq(count(end_log(), "etl.service: credential API_KEY refused: not in that unit"), 1);
+
+	struct record record = core_record(&world, 0);
+
+	ck_assert_str_eq(record.kind, "credential.deliver");
+	ck_assert_str_eq(record.outcome, "denied");
+	ck_assert_str_eq(record.unit, "web.service");
+	ck_assert_str_eq(record.detail, "not in that unit");
+	ck_assert_str_eq(record.subject.text, "credential='API_KEY' claims='etl.service'");
+	core_check_chain(&world);
+	end();
+}
+END_TEST
+
 /* P2: the conditions of a process are not asked of the service manager, which is root. */
 START_TEST(only_a_rule_of_a_unit_alone_delivers)
 {
@@ -937,7 +970,8 @@ START_TEST(a_value_that_is_asked_for_anew_is_held_by_the_same_unit)
 }
 END_TEST
 
-UNIT_MAIN("core_delivery", nothing_is_delivered_without_a_grant, only_a_rule_of_a_unit_alone_delivers,
+UNIT_MAIN("core_delivery", nothing_is_delivered_without_a_grant,
+	a_claim_that_is_not_believed_is_recorded_as_a_claim, only_a_rule_of_a_unit_alone_delivers,
 	what_the_unit_has_not_got_is_refused, a_name_that_could_mean_two_things_is_refused,
 	two_grants_of_one_integration_mean_the_same, an_integration_that_gives_nothing_delivers_nothing,
 	a_value_that_has_expired_is_refused, deliveries_and_refusals_are_use,

@@ -337,11 +337,13 @@ START_TEST(handouts_refuse_who_asks_in_another_units_name)
 {
 	begin();
 	check_refused(unit_ask("foreign.service/100"));
+	ck_assert_str_eq(stub.refused_detail, "foreign.service: 100: not in that unit");
 	check_refused(unit_ask("nonsense"));
 	ck_assert_uint_eq(stub.delivered, 0);
 	ck_assert_uint_eq(stub.refused, 2);
 	ck_assert_int_eq(stub.refused_with, ERR_DENIED);
-	ck_assert_ptr_nonnull(strstr(stub.refused_detail, "not in that unit"));
+	ck_assert_str_eq(
+		stub.refused_detail, "a process in no unit's name: without a name: not in that unit");
 	finish();
 }
 END_TEST

@@ -135,6 +135,20 @@ static const char *why_refused(const struct call *call)
 	return call->record.detail[0] != '\0' ? call->record.detail : err_text(call->exchange->err);
 }
 
+/* P9: the record's unit is the kernel's word, and the claim is a claim. */
+void turn_refuse_delivery(struct turn *turn, struct exchange *exchange, const struct delivery *claim,
+	enum err err, const char *reason)
+{
+	struct core *core = turn_core(turn);
+	struct call call = {0};
+
+	dispatch_begin(&call, core, exchange);
+	describe(&call, claim);
+	snprintf(call.record.unit, sizeof(call.record.unit), "%s", exchange->principal->unit);
+	dispatch_finish(&call, call_refuse(&call, err, reason, NULL));
+	deliveries_log_refusal(core, exchange, "", reason);
+}
+
 void turn_deliver(struct turn *turn, struct exchange *exchange, const struct delivery *delivery)
 {
 	struct core *core = turn_core(turn);

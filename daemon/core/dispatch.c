@@ -215,12 +215,14 @@ void dispatch_begin(struct call *call, struct core *core, struct exchange *excha
 static void describe_place(struct call *call, enum err told)
 {
 	const struct principal *who = call->who;
+	const struct delivery *delivery = call->exchange->delivery;
 
-	if (call->exchange->delivery != NULL) {
-		call_subject_text(call, "credential", call->exchange->delivery->name);
+	if (delivery != NULL) {
+		call_subject_text(call, "credential", delivery->name);
+		if (strcmp(call->record.unit, delivery->unit) != 0)
+			call_subject_text(call, "claims", delivery->unit);
 		return;
 	}
-
 	if (told == ERR_DENIED && call->info != NULL && call->info->right == RIGHT_GRANTED &&
 		who->unit[0] == '\0' && who->unit_reason != NULL)
 		call_subject(call, "no unit: %s", who->unit_reason);

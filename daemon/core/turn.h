@@ -87,6 +87,13 @@ void turn_handle(struct turn *turn, struct exchange *exchange, char *line, size_
  */
 void turn_deliver(struct turn *turn, struct exchange *exchange, const struct delivery *delivery);
 
+/*
+ * One of these that is not asked about: it is not believed, or no answer may leave.  What it claims is told in the record and in
+ * the log as a claim; the reply is as of a refused one.
+ */
+void turn_refuse_delivery(struct turn *turn, struct exchange *exchange, const struct delivery *claim,
+	enum err err, const char *reason);
+
 /* A line that cannot even be handed over (too long, cut off): recorded, and a reply prepared, like any refusal. */
 void turn_refuse(struct turn *turn, struct exchange *exchange, enum err err, const char *detail);
 

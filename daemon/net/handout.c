@@ -242,16 +242,16 @@ void handout_refuse(struct handout *handout, enum err err, const char *reason)
 	const char *name = handout->claim.name[0] != '\0' ? handout->claim.name : "without a name";
 	const char *unit =
 		handout->claim.unit[0] != '\0' ? handout->claim.unit : "a process in no unit's name";
-	char detail[sizeof(handout->claim) + 128] = "";
 
-	log_warning("%s: credential %s refused: %s", unit, name, reason);
 	if (!is_identified(handout)) {
+		log_warning("%s: credential %s refused: %s", unit, name, reason);
 		refuse(handout);
 		return;
 	}
-	snprintf(detail, sizeof(detail), "%s (credential %s of %s)", reason, name, unit);
+	handout->delivery = (struct delivery){.unit = unit, .name = name, .id = handout->id};
 	begin_exchange(handout);
-	turn_refuse(core_turn(handout->set->core), &handout->exchange, err, detail); /* P4 */
+	turn_refuse_delivery(
+		core_turn(handout->set->core), &handout->exchange, &handout->delivery, err, reason); /* P4 */
 }
 
 void handout_ask(struct handout *handout)
