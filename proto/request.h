@@ -63,7 +63,6 @@ enum field_type {
 enum right {
 	RIGHT_ANYONE,
 	RIGHT_ADMIN,
-	RIGHT_OPERATOR, /* operator or admin */
 	RIGHT_READER, /* operator, auditor or admin: names and records, never values */
 	RIGHT_AUDITOR, /* auditor or admin */
 	RIGHT_MANAGER, /* operator, admin, or a manager of the integration that the request names */

@@ -46,7 +46,6 @@ const char *right_word(enum right right)
 	static const char *const words[] = {
 		[RIGHT_ANYONE] = "anyone",
 		[RIGHT_ADMIN] = "admin",
-		[RIGHT_OPERATOR] = "operator",
 		[RIGHT_READER] = "reader",
 		[RIGHT_AUDITOR] = "auditor",
 		[RIGHT_MANAGER] = "manager",

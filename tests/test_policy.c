@@ -166,7 +166,6 @@ START_TEST(policy_rights_follow_the_truth_table)
 	} rows[] = {
 		{RIGHT_ANYONE, {true, true, true, true, true, true, true, true}},
 		{RIGHT_ADMIN, {false, true, false, true, false, true, false, true}},
-		{RIGHT_OPERATOR, {false, true, true, true, false, true, true, true}},
 		{RIGHT_READER, {false, true, true, true, true, true, true, true}},
 		{RIGHT_AUDITOR, {false, true, false, true, true, true, true, true}},
 		{RIGHT_MANAGER, {false, true, true, true, false, true, true, true}},
@@ -185,7 +184,7 @@ END_TEST
 /* P2, P3: managing opens three rights, and never one that a role or a grant alone gives. */
 START_TEST(policy_gives_a_manager_three_rights_only)
 {
-	static const enum right others[] = {RIGHT_ANYONE, RIGHT_ADMIN, RIGHT_OPERATOR, RIGHT_READER,
+	static const enum right others[] = {RIGHT_ANYONE, RIGHT_ADMIN, RIGHT_READER,
 		RIGHT_AUDITOR, RIGHT_GRANTED, (enum right)1000};
 
 	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)

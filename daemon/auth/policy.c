@@ -88,7 +88,6 @@ bool policy_allows(enum right right, unsigned roles)
 {
 	static const unsigned enough[] = {
 		[RIGHT_ADMIN] = ROLE_ADMIN,
-		[RIGHT_OPERATOR] = ROLE_ADMIN | ROLE_OPERATOR,
 		[RIGHT_READER] = ROLE_ADMIN | ROLE_OPERATOR | ROLE_AUDITOR,
 		[RIGHT_AUDITOR] = ROLE_ADMIN | ROLE_AUDITOR,
 		[RIGHT_MANAGER] = ROLE_ADMIN | ROLE_OPERATOR,

@@ -43,7 +43,6 @@ MANAGERS = {"manager", "group_manager"}
 RIGHTS = {
     "anyone": set(CALLERS),
     "admin": {"admin"},
-    "operator": {"admin", "operator"},
     "reader": {"admin", "operator", "auditor"},
     "auditor": {"admin", "auditor"},
     "granted": {"granted"},

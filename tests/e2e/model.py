@@ -492,11 +492,9 @@ class Answer:
             self.effect(result, when)
 
 
-ROLES = {"admin": {"admin"}, "operator": {"admin", "operator"}, "reader": {"admin", "operator", "auditor"}}
+ROLES = {"admin": {"admin"}, "reader": {"admin", "operator", "auditor"}, "auditor": {"admin", "auditor"}}
 # Nobody manages anything here.
-ROLES.update(keeper=ROLES["admin"], manager=ROLES["operator"], viewer=ROLES["reader"])
-ROLES["auditor"] = {"admin", "auditor"}
-ROLES["manager"], ROLES["keeper"], ROLES["viewer"] = ROLES["operator"], ROLES["admin"], ROLES["reader"]
+ROLES.update(keeper=ROLES["admin"], manager={"admin", "operator"}, viewer=ROLES["reader"])
 OF_MANAGERS = {"manager", "keeper", "viewer"}
 NOT_FOR_MANAGERS = {"managed_by", "environment", "test"}
 
