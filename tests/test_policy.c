@@ -184,8 +184,8 @@ END_TEST
 /* P2, P3: managing opens three rights, and never one that a role or a grant alone gives. */
 START_TEST(policy_gives_a_manager_three_rights_only)
 {
-	static const enum right others[] = {RIGHT_ANYONE, RIGHT_ADMIN, RIGHT_READER,
-		RIGHT_AUDITOR, RIGHT_GRANTED, (enum right)1000};
+	static const enum right others[] = {
+		RIGHT_ANYONE, RIGHT_ADMIN, RIGHT_READER, RIGHT_AUDITOR, RIGHT_GRANTED, (enum right)1000};
 
 	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
 		ck_assert(!policy_allows_manager(others[i]));

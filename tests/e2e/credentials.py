@@ -89,8 +89,12 @@ def a_root_service_that_asks_in_another_units_name_is_refused_with_a_record(vaul
     record = vault.audit()[-1]
     unit = "" if IS_UNPROVEN else other.name
     equal((record["outcome"], record["unit"]), ("denied", unit), "outcome and unit of the record")
-    assert record["detail"].startswith("the process that asks is not in that unit"), record
-    assert world.unit.name in record["detail"], record
+    equal(
+        (record["kind"], record["detail"]),
+        ("credential.deliver", "the process that asks is not in that unit"),
+        "record",
+    )
+    equal(record["subject"], f"credential='API_TOKEN' claims='{world.unit.name}'", "what it claims")
     reader = Reader(world.manager.path, None, "API_TOKEN", what=f"{world.unit.name}/API_TOKEN")
     equal(world.manager.answer_of(reader), REFUSED, "from no unit at all")
 
