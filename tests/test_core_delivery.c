@@ -858,6 +858,7 @@ START_TEST(a_delivery_is_a_run_in_the_record)
 	ck_assert_str_eq(record.kind, "credential.deliver");
 	ck_assert_str_eq(record.outcome, "undelivered");
 	ck_assert_str_eq(record.unit, "etl.service");
+	ck_assert_str_eq(record.subject.text, "credential='API_KEY'"); /* a unit has several */
 	core_check_chain(&world);
 	end();
 }

@@ -246,6 +246,15 @@ bool core_is_privileged(struct core *core, const struct principal *principal)
 	return (policy_roles(core->roles, principal) & ROLE_ADMIN) != 0;
 }
 
+static void describe_delivery(struct core *core, const struct delivery *delivery, struct record *record)
+{
+	struct call call = {.subject = core->subject};
+
+	call_subject_text(&call, "credential", delivery->name);
+	record->subject = call.record.subject;
+	snprintf(record->unit, sizeof(record->unit), "%s", delivery->unit);
+}
+
 void core_note_undelivered(struct core *core, const struct exchange *exchange)
 {
 	const char *kind = exchange->delivery != NULL     ? DELIVERY_KIND
@@ -258,7 +267,7 @@ void core_note_undelivered(struct core *core, const struct exchange *exchange)
 	trail_describe(&record, exchange->principal, clock_wall_ms());
 	snprintf(record.kind, sizeof(record.kind), "%s", kind);
 	if (exchange->delivery != NULL)
-		snprintf(record.unit, sizeof(record.unit), "%s", exchange->delivery->unit);
+		describe_delivery(core, exchange->delivery, &record);
 	snprintf(record.outcome, sizeof(record.outcome), "undelivered");
 	snprintf(record.detail, sizeof(record.detail), "the process that connected ended before the reply");
 	if (core->store == NULL || turn_begin(core) != OK)
