@@ -516,6 +516,7 @@ static const char *const good[REQUEST_COUNT] = {
 	[REQUEST_AUDIT_LIST] = "{\"limit\":1000}",
 	[REQUEST_AUDIT_CHECKPOINT] = "{}",
 	[REQUEST_AUDIT_ARCHIVE] = "{\"until\":\"2000-01-01T00:00:00Z\"}",
+	[REQUEST_VAULT_METRICS] = "{}",
 	[REQUEST_APPLY_BEGIN] = "{}",
 	[REQUEST_APPLY_STEP] = "{\"method\":\"grant.remove\",\"params\":\"{}\"}",
 	[REQUEST_APPLY_RUN] = "{}",
