@@ -44,17 +44,22 @@ static int set_files(posix_spawn_file_actions_t *files, const struct child *chil
 	return error;
 }
 
-/* We ignore SIGPIPE, which a program inherits and does not expect. */
+/* We ignore SIGPIPE, and may hold interrupts: a program inherits that and does not expect it. */
 static int set_signals(posix_spawnattr_t *attributes)
 {
-	sigset_t defaults;
+	sigset_t defaults, none;
 
 	sigemptyset(&defaults);
 	sigaddset(&defaults, SIGPIPE);
+	sigemptyset(&none);
 
 	int error = posix_spawnattr_setsigdefault(attributes, &defaults);
 
-	return error != 0 ? error : posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSIGDEF);
+	if (error == 0)
+		error = posix_spawnattr_setsigmask(attributes, &none);
+	return error != 0
+		       ? error
+		       : posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
 }
 
 static int spawn(const struct child *child, const struct pipes *pipes, pid_t *pid_out)

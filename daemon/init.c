@@ -9,6 +9,7 @@
 
 #include "chain.h"
 #include "clock.h"
+#include "interrupts.h"
 #include "locked.h"
 #include "site.h"
 #include "rootkey.h"
@@ -152,6 +153,10 @@ static enum err make_store(const struct site *site, const struct root_key *root,
 	err = fill_store(store, root, recipients);
 	store_close(store);
 	*reason_out = setup_about_store(config, err, NULL);
+	if (err == OK && interrupts_wait()) {
+		err = ERR_INTERNAL;
+		*reason_out = "interrupted: what was made was taken back";
+	}
 	if (err == OK && !print_made(site, recipients, secret_text)) {
 		err = ERR_STORAGE;
 		*reason_out = "what was made could not be told, so it was taken back";
@@ -161,8 +166,7 @@ static enum err make_store(const struct site *site, const struct root_key *root,
 	return err;
 }
 
-/* secret_text: of the one recipient that was made here; NULL: all were given. */
-static int make(struct site *site, const struct setup_recipients *recipients, const char *secret_text)
+static int try_to_make(struct site *site, const struct setup_recipients *recipients, const char *secret_text)
 {
 	__attribute__((cleanup(setup_free_root_key))) struct root_key *root = NULL;
 	const char *reason = NULL;
@@ -180,6 +184,22 @@ static int make(struct site *site, const struct setup_recipients *recipients, co
 		return 0;
 	site_remove(site); /* a vault that was there before never gets here */
 	return setup_fail(err, reason);
+}
+
+/*
+ * secret_text: of the one recipient that was made here; NULL: all were given.  An interrupt ends us when all is said or
+ * nothing is left: never with a vault whose recovery key nobody has seen.
+ */
+static int make(struct site *site, const struct setup_recipients *recipients, const char *secret_text)
+{
+	sigset_t before;
+
+	interrupts_hold(&before);
+
+	int exit_code = try_to_make(site, recipients, secret_text);
+
+	interrupts_release(&before);
+	return exit_code;
 }
 
 static int make_with_key(struct site *site)

@@ -6,8 +6,10 @@ import ctypes
 import hashlib
 import os
 import shutil
+import signal
 import stat
 import subprocess
+import time
 
 from coffer_test import STRANGER, Skip, Suite, environment, equal
 
@@ -204,6 +206,49 @@ def what_cannot_be_told_is_taken_back(host):
     with open("/dev/full", "w", encoding="utf-8") as full:
         host.refused("init", status=74, stdout=full)
     host.init()
+
+
+def interrupt_while_sealing(host, name):
+    """systemd-creds that, each time it is run, sends the signal to cofferd and does what it was told."""
+    shutil.copy(CREDS, "/srv/real-creds")
+    with open("/srv/creds", "w", encoding="utf-8") as file:
+        file.write(f'#!/bin/sh\nkill -{name} "$PPID"\nexec /srv/real-creds "$@"\n')
+    os.chmod("/srv/creds", 0o755)
+    host.mount("/srv/creds", CREDS, kind=None, flags=MS_BIND)
+
+
+@check
+def an_interrupt_takes_back_all_that_was_made(host):
+    """Else there is a vault whose recovery key nobody has seen."""
+    for name in ("INT", "TERM", "HUP", "QUIT"):
+        interrupt_while_sealing(host, name)
+        done = host.refused("init", status=-getattr(signal, f"SIG{name}"), named=("interrupted", "taken back"))
+        assert "coffer-recovery" not in done.stdout, f"{name}: a recovery key of nothing is printed"
+        libc.umount2(CREDS.encode(), MNT_DETACH)
+    host.init()
+
+
+@check
+def a_signal_that_is_ignored_interrupts_nothing(host):
+    interrupt_while_sealing(host, "HUP")
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
+    try:
+        host.init()
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+@check
+def what_seals_the_key_can_be_interrupted(host):
+    """It waits for a TPM, perhaps: signals that wait here are not kept from it."""
+    host.mount("/dev/null", CREDS, kind=None, flags=MS_BIND)
+    with open("/srv/creds", "w", encoding="utf-8") as file:
+        file.write("#!/bin/sh\nkill -INT $$\nexec sleep 60\n")
+    os.chmod("/srv/creds", 0o755)
+    host.mount("/srv/creds", CREDS, kind=None, flags=MS_BIND)
+    begun = time.monotonic()
+    host.refused("init", named=("cannot seal",))
+    assert time.monotonic() - begun < 30, "it went on"
 
 
 # ---- what a hostile user of the service has put in the way ----
