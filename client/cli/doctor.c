@@ -264,6 +264,18 @@ static void write_result(struct doctor *doctor, struct buf *out)
 	json_end_object(&w);
 }
 
+/* In a place that is none everything looks fine. */
+static enum err check_root(const struct cli *cli, const char *root)
+{
+	int fd = root == NULL ? -1 : open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	if (root != NULL && fd < 0)
+		return cli_usage(cli, "--root %s: %s", root, strerror(errno));
+	if (fd >= 0)
+		close(fd);
+	return OK;
+}
+
 enum err doctor_run(struct cli *cli)
 {
 	const char *root = args_text(&cli->args, SLOT_ROOT);
@@ -272,6 +284,8 @@ enum err doctor_run(struct cli *cli)
 	BUF_AUTO result = {0};
 	enum err err = check_excepted(cli);
 
+	if (err == OK)
+		err = check_root(cli, root);
 	if (err != OK)
 		return err;
 	cli_guard(); /* P1: unit files with values are read into this process */
