@@ -105,6 +105,15 @@ class Doctor(CommandTest):
                 manage(None, "doctor", "--except", "swap", "--except", word), 64, "no check is called"
             )
 
+    def test_a_root_that_is_none_is_refused_and_not_found_fine(self):
+        self.put("file", "")
+        for root, reason in (
+            (self.path("none"), "No such file"),
+            (self.path("root/file"), "Not a directory"),
+            ("", "No such file"),
+        ):
+            self.refused(manage(None, "doctor", "--root", root), 64, f"--root {root}: {reason}")
+
     def test_every_check_is_told_and_can_be_left_out(self):
         self.assertEqual(set(self.states()), CHECKS)
         for check in CHECKS:
@@ -449,7 +458,11 @@ UnsetEnvironment=OTHER_PASSWORD
 
     def test_a_recovery_that_nobody_has_proven_is_told(self):
         self.records = []
-        self.assertIn("cofferd recover", self.one("recovery")["mend"])
+        mend = self.one("recovery")["mend"]
+        self.assertIn("cofferd recover", mend)
+        for socket in ("cofferd.socket", "cofferd-credentials.socket"):
+            # Who connects meanwhile starts the daemon, which takes the vault.
+            self.assertEqual(mend.count(f" {socket}"), 2, f"{socket} is not both stopped and started: {mend}")
 
     def test_a_host_that_nobody_watches_is_told(self):
         self.remove("etc/systemd/system/timers.target.wants/coffer-alerts.timer")

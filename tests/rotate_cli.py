@@ -338,7 +338,7 @@ class RotateTest(CommandTest):
     @unittest.skipUnless(os.getuid() == 0, "only root can become another user")
     def test_root_does_not_guess_whom_to_become(self):
         for users, args, status, word in (
-            ([], [], 65, "name the user with --as"),
+            ([], [], 65, "grant add INTEGRATION user=USER --staged-only"),
             (["nobody", "evil\x1b[2J"], [], 65, "choose one with --as: nobody, evil"),
             (["nobody"], ["--as", "no-such-user"], 66, "no user no-such-user"),
             (["nobody"], ["--as", "4000000"], 66, "no user 4000000"),

@@ -121,7 +121,9 @@ static enum err find_granted(struct cli *cli, struct account *out)
 		return fill_by_uid(cli, users.uid, out);
 	if (users.count == 0)
 		return cli_fail(cli, ERR_CONFLICT,
-			"no grant says by user= whom the integration runs as: name the user with --as");
+			"no grant says by user= whom the integration runs as: name the user with --as, or "
+			"let "
+			"one have what is staged: coffer grant add INTEGRATION user=USER --staged-only");
 	return cli_fail(
 		cli, ERR_CONFLICT, "grants name several users: choose one with --as: %s", users.names.bytes);
 }

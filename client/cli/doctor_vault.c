@@ -182,9 +182,10 @@ void doctor_recovery(struct doctor *doctor)
 	buf_append_string(&finding.text,
 		"nobody has proven yet that a recovery key opens this vault (the audit log that is in the "
 		"store has no record of it): when the root key is lost, so is everything");
-	buf_append_string(&finding.mend, "systemctl stop cofferd.socket cofferd.service && runuser -u coffer "
-					 "-- cofferd recover-check; "
-					 "systemctl start cofferd.socket");
+	buf_append_string(&finding.mend, "systemctl stop cofferd.socket cofferd-credentials.socket "
+					 "cofferd.service && runuser -u coffer -- cofferd "
+					 "recover-check; systemctl start cofferd.socket "
+					 "cofferd-credentials.socket");
 	doctor_find(doctor, &finding);
 }
 

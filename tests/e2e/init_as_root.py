@@ -222,7 +222,9 @@ def an_interrupt_takes_back_all_that_was_made(host):
     """Else there is a vault whose recovery key nobody has seen."""
     for name in ("INT", "TERM", "HUP", "QUIT"):
         interrupt_while_sealing(host, name)
-        done = host.refused("init", status=-getattr(signal, f"SIG{name}"), named=("interrupted", "taken back"))
+        done = host.refused(
+            "init", status=-getattr(signal, f"SIG{name}"), named=("interrupted", "taken back")
+        )
         assert "coffer-recovery" not in done.stdout, f"{name}: a recovery key of nothing is printed"
         libc.umount2(CREDS.encode(), MNT_DETACH)
     host.init()
