@@ -6,7 +6,8 @@ import time
 
 from coffer_test import AUDITOR, ETL, OPERATOR, STRANGER, Suite, equal
 
-KILLS = 40
+KILLS, MOST_KILLS = 40, 80  # more than 40 only until some came in time and some too late
+STEP = 1.4
 MANY = 50
 FILE = """# what this host runs
 [finance/warehouse-sync]
@@ -128,7 +129,9 @@ def the_same_file_again_changes_nothing(vault):
 @suite.check
 def only_what_the_file_names_and_differs_is_changed(vault):
     vault.call("integration.edit", {"name": "crm/connector", "docs": "https://example.org"})
-    text = FILE.replace("Ada Lovelace", "Alan Turing").replace("labels = team=data, tier=1", "labels = team=ml")
+    text = FILE.replace("Ada Lovelace", "Alan Turing").replace(
+        "labels = team=data, tier=1", "labels = team=ml"
+    )
     equal(
         changes(vault, text),
         [("change", "finance/warehouse-sync", "owner, labels")],
@@ -147,10 +150,18 @@ def grants_that_are_not_in_the_file_go_only_when_pruned(vault):
     done = apply(vault, FILE)
     assert b"not in the file: grant" in done.stdout and b"--prune removes them" in done.stdout, done.stdout
     equal(len(shown(vault, "finance/warehouse-sync")["grants"]), 3, "grants")
-    equal([change[:2] for change in changes(vault, FILE, "--prune")], [("remove_grant", "finance/warehouse-sync")], "")
+    equal(
+        [change[:2] for change in changes(vault, FILE, "--prune")],
+        [("remove_grant", "finance/warehouse-sync")],
+        "",
+    )
     equal(len(shown(vault, "finance/warehouse-sync")["grants"]), 2, "grants")
     equal(len(shown(vault, "crm/connector")["grants"]), 1, "grants of which the file says nothing")
-    equal([change[:2] for change in changes(vault, FILE + "grant =\n", "--prune")], [("remove_grant", "crm/connector")], "")
+    equal(
+        [change[:2] for change in changes(vault, FILE + "grant =\n", "--prune")],
+        [("remove_grant", "crm/connector")],
+        "",
+    )
 
 
 def many(workspace, owner):
@@ -206,15 +217,21 @@ def killed_at_any_moment_it_is_done_wholly_or_not_at_all(vault):
     begin = time.monotonic()
     vault.must_coffer("apply", write(vault, many("base", "owner")))
     whole = time.monotonic() - begin
+    ends = [
+        whole
+    ] * 4  # where each kind of kill comes about as often too late as in time; it follows the machine's load
     found = {True: [], False: []}
     owner = "owner"
-    for kill in range(KILLS):
+    for kill in range(MOST_KILLS):
+        if kill >= KILLS and all(len(kills) > 2 for kills in found.values()):
+            break
         workspace = "base" if kill % 4 < 2 else f"fresh-{kill}"
         wanted = f"owner {kill}"
         path = write(vault, many(workspace, wanted))
         # Half of them over the whole, half around its end, where it happens.
-        part = kill // 2 / (KILLS // 2)
-        delay = whole * (part if kill % 8 < 4 else 0.7 + part * 0.6)
+        part = kill % KILLS / KILLS
+        is_at_end = kill % 8 >= 4
+        delay = ends[kill % 4] * (0.7 + part * 0.6 if is_at_end else part)
         status = kill_one(vault, path, kill % 2 == 0, delay)
         before = owner if workspace == "base" else None
         now = standing(vault, workspace)
@@ -222,11 +239,15 @@ def killed_at_any_moment_it_is_done_wholly_or_not_at_all(vault):
         if status == 0:
             equal(now, wanted, f"kill {kill}: said to be done")
         found[now == wanted].append(kill)
+        if is_at_end:
+            ends[kill % 4] *= 1 / STEP if now == wanted else STEP
         vault.must_coffer("apply", path)
         equal(standing(vault, workspace), wanted, f"kill {kill}: after the second one")
         owner = wanted if workspace == "base" else owner
     print(f"# {len(found[True])} done, {len(found[False])} not done, a whole one took {whole:.2f} s")
-    assert len(found[True]) > 2 and len(found[False]) > 2, f"the kills came all too early or too late: {found}"
+    assert all(
+        len(kills) > 2 for kills in found.values()
+    ), f"the kills came all too early or too late: {found}"
     vault.must_coffer("audit", "verify")
 
 
