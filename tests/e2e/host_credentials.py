@@ -13,6 +13,8 @@ SOCKET = "/run/coffer/credentials.sock"
 VALUE, LARGE = canary(), canary(40) * 1600
 MANY = 100  # units that start at once
 KILLED, KILLS = 60, 6
+AT_ONCE = 24  # connections that the daemon answers at once
+START_SECONDS = 120  # of a unit: it runs out only when nobody answers, however slow the machine is
 BLOCK_BYTES, BLOCKS = 65000, 15  # with LARGE this is as much as systemd takes
 FAILED = "243"  # EXIT_CREDENTIALS
 OUT = "/run/out"
@@ -49,8 +51,9 @@ def make(host, name, *lines, keys=("API_TOKEN",), kind="oneshot"):
     """A unit that copies its credentials to OUT, which shows that it was started."""
     loads = "".join(f"LoadCredential={key}:{SOCKET}\n" for key in keys)
     copy = f"""/bin/sh -c 'for f in "%d"/*; do cat "$$f" >"{OUT}/%n.$${{f##*/}}"; done; touch "{OUT}/%n.started"'"""
-    text = f"[Service]\nType={kind}\nTimeoutStartSec=30\n{loads}" + "".join(line + "\n" for line in lines)
-    host.unit(name, text + f"ExecStart={copy}\n")
+    more = "".join(line + "\n" for line in lines)
+    text = f"[Service]\nType={kind}\nTimeoutStartSec={START_SECONDS}\n{loads}{more}ExecStart={copy}\n"
+    host.unit(name, text)
 
 
 def outcome(host, unit):
@@ -76,6 +79,16 @@ def must_not_start(host, unit):
     assert done.returncode != 0, f"{unit} was started"
     equal(outcome(host, unit), ("exit-code", FAILED), "result and status")
     assert not was_started(host, unit), f"{unit} did run"
+
+
+def kept(host):
+    """How many connections the service manager keeps for the daemon."""
+    return int(host.show("cofferd.service", "NFileDescriptorStore"))
+
+
+def kill_daemon(host):
+    """Also where it is not running just now."""
+    host.run("systemctl", "kill", "--signal=KILL", "--kill-whom=main", "cofferd.service")
 
 
 # ---- refusals first ----
@@ -166,7 +179,7 @@ def a_unit_gets_its_credentials_byte_for_byte(host):
     equal(given(host, "etl.service"), VALUE, "API_TOKEN")
     equal(given(host, "etl.service", "OTHER"), VALUE, "OTHER")
     equal(given(host, "etl.service", "LARGE"), LARGE, "LARGE")
-    equal(host.show("cofferd.service", "NFileDescriptorStore"), "0", "connections that are left in the store")
+    equal(kept(host), 0, "connections that are left in the store")
 
 
 @suite.check
@@ -248,7 +261,7 @@ def a_hundred_units_start_at_once(host):
     )
     ((count, _),) = [line.split() for line in sums.splitlines()]
     equal(int(count), 2 * MANY, "equal values")
-    equal(host.show("cofferd.service", "NFileDescriptorStore"), "0", "connections that are left in the store")
+    equal(kept(host), 0, "connections that are left in the store")
 
 
 # ---- the daemon comes and goes ----
@@ -263,7 +276,7 @@ def a_stopped_daemon_is_started_by_the_first_unit_that_asks(host):
 
 
 def start_and_disturb(host, disturb):
-    """Starts many units while the daemon is disturbed; each has the value or has failed for its credentials."""
+    """Starts many units while the daemon is disturbed; each gets the value or a refusal, and none waits."""
     make(host, "many@.service")
     host.must("sh", "-c", f"rm -f {OUT}/many@*")
     units = [f"many@{n}.service" for n in range(KILLED)]
@@ -276,12 +289,13 @@ def start_and_disturb(host, disturb):
         lambda: "activating"
         not in host.must("systemctl", "show", "--value", "--property=ActiveState", *units),
         "all have started or failed",
-        60,
+        START_SECONDS + 30,
     )
     text = host.must("systemctl", "show", "--property=Id,Result,ExecMainStatus", *units)
     counts = {"success": 0, "exit-code": 0}
     for block in text.strip().split("\n\n"):
         fields = dict(line.split("=", 1) for line in block.splitlines())
+        assert fields["Result"] in counts, f"never answered, or failed for something else: {fields}"
         counts[fields["Result"]] += 1
         if fields["Result"] == "success":
             assert was_started(host, fields["Id"]), fields
@@ -291,23 +305,47 @@ def start_and_disturb(host, disturb):
     sums = host.must("sh", "-c", f"cd {OUT} && cat many@*.API_TOKEN").split(VALUE)
     equal((len(sums) - 1, "".join(sums)), (counts["success"], ""), "values, and what is beside them")
     host.must("coffer", "status")  # which starts it
-    wait_until(
-        lambda: host.show("cofferd.service", "NFileDescriptorStore") == "0", "nothing is left in the store"
-    )
+    wait_until(lambda: kept(host) == 0, "nothing is left in the store")
     return counts
 
 
 @suite.check
 def kills_while_units_start_give_none_an_empty_credential(host):
-    def kill():
-        host.run("systemctl", "kill", "--signal=KILL", "--kill-whom=main", "cofferd.service")
-
-    counts = start_and_disturb(host, kill)
+    counts = start_and_disturb(host, lambda: kill_daemon(host))
     print(
         f"# {KILLED} units, {KILLS} kills: {counts['success']} started, {counts['exit-code']} refused",
         flush=True,
     )
     assert counts["success"] > 0, counts
+
+
+HOLD = f"""
+import os, socket
+clients = [socket.socket(socket.AF_UNIX) for _ in range({AT_ONCE})]
+for number, client in enumerate(clients):
+    client.bind(f"\\0{{os.getpid():x}}{{number:x}}/unit/holder.service/API_TOKEN")
+    client.connect("{SOCKET}")
+    client.shutdown(socket.SHUT_WR)
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+@suite.check
+def a_daemon_with_all_hands_full_of_what_came_back_goes_on_to_those_behind(host):
+    """Readers that do not read what refuses them: they are under way, or left in the store, until they end."""
+    make(host, "etl.service")
+    holder = host.start_python(HOLD, unit="holder.service")
+    try:
+        equal(holder.stdout.readline(), "held\n", "output")
+        wait_until(lambda: kept(host) == AT_ONCE, "all hands are full")
+        kill_daemon(host)
+        must_start(host, "etl.service")
+        equal(kept(host), AT_ONCE, "connections that nobody has read from")
+    finally:
+        holder.communicate(timeout=60)
+    equal(given(host, "etl.service"), VALUE, "value")
+    wait_until(lambda: kept(host) == 0, "nothing is left in the store")
 
 
 @suite.check
