@@ -214,6 +214,20 @@ def an_older_version_is_refused_while_the_newer_one_goes_on(host):
 
 
 @suite.check
+def a_newer_vault_is_found_wherever_the_configuration_has_it(host):
+    """As cofferd reads the file: with either sign, and with a comment or blanks at the end."""
+    elsewhere, kept, preinst = "/srv/elsewhere", host.read(CONFIG), "/var/lib/dpkg/info/cofferd.preinst"
+    host.must("install", "--directory", elsewhere)
+    host.python(f"open('{elsewhere}/coffer.db', 'wb').write(bytes(63) + bytes([99]) + bytes(1000))")
+    for line in ("state_dir = {}", "state_dir: {}", "\tstate_dir={}  ", "state_dir = {} ; of the old disk"):
+        host.write(CONFIG, f"[vault]\n{line.format(elsewhere)}\n")
+        done = host.run(preinst, "upgrade", "0.0.1")
+        assert done.returncode == 1 and f"the vault in {elsewhere}:" in done.stderr, f"{line}: {done}"
+    host.write(CONFIG, kept)
+    host.must(preinst, "upgrade", "0.0.1")
+
+
+@suite.check
 def installed_again_the_service_is_restarted_and_nobody_notices(host):
     pid, age = host.main_pid(), socket_age(host)
     with clients_that_connect_all_the_time(host):
