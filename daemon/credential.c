@@ -188,6 +188,8 @@ static enum err open_directory(struct credential_made *made, int *fd_out, const 
 		made->is_directory = true;
 		err = chmod(DIRECTORY, 0755) == 0 ? rootdir_open(DIRECTORY, fd_out, reason_out) : ERR_STORAGE;
 	}
+	*reason_out = "it lies in a directory that others than root may write to: chown root: " DIRECTORY
+		      "; chmod go-w " DIRECTORY;
 	return err == OK ? OK : ERR_CONFIG;
 }
 

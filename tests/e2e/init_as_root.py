@@ -296,7 +296,7 @@ def a_link_inside_the_directory_leads_nowhere(host):
 @check
 def a_directory_of_the_key_that_others_may_write_to_is_refused(host):
     os.chown("/etc/coffer", COFFER, COFFER)
-    host.refused("init", named=(BLOB, "others than root may write"))
+    host.refused("init", named=(BLOB, "others than root may write", "chown root: /etc/coffer"))
 
 
 # ---- half a vault ----
