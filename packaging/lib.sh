@@ -40,8 +40,8 @@ BUILD_PACKAGES=(gcc libc6-dev pkg-config meson ninja-build libuv1-dev libsodium-
 	libsmartcols-dev libseccomp-dev)
 TEST_PACKAGES=("${BUILD_PACKAGES[@]}" clang libclang-rt-14-dev llvm check libcjson-dev python3 python3-hypothesis
 	python3-prometheus-client python3-psycopg2 strace chromium systemd-container mmdebstrap scdoc man-db zsh
-	bash-completion fish lintian)
-DEB_PACKAGES=("${BUILD_PACKAGES[@]}" build-essential debhelper python3 scdoc)
+	bash-completion fish lintian apparmor)
+DEB_PACKAGES=("${BUILD_PACKAGES[@]}" build-essential debhelper dh-apparmor python3 scdoc)
 
 # configure_build DIR COMPILER OPTION...: an older build of that place is used again when it can be
 configure_build()
