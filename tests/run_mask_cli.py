@@ -434,6 +434,8 @@ class TerminalTest(SupervisedCase):
                         wait_until(screen.is_raw, "the raw terminal")
                     screen.type(keys + b"\r")
                     screen.expect(b"<%s>\r\n" % keys)
+                    # The supervisor passes on the signal of the shell's fg: one that comes after ^Z would undo that.
+                    time.sleep(0.3)
                     screen.type(b"\x1a")
                     screen.expect(rb"(?s)Stopped.*\$ ")
                     self.assertFalse(screen.is_raw())
