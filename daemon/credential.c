@@ -56,13 +56,6 @@ enum err credential_check_usable(const char **reason_out)
 	return access(SYSTEMD_CREDS, X_OK) == 0 ? OK : ERR_CONFIG;
 }
 
-bool credential_is_there(void)
-{
-	struct stat st = {0};
-
-	return lstat(CREDENTIAL_PATH, &st) == 0;
-}
-
 /* ---- sealing and unsealing ---- */
 
 /* An answer that is too long is no answer either. */

@@ -18,8 +18,6 @@ bool credential_is_ours(const struct config *config);
 /* ERR_CONFIG: not root, or systemd-creds is not there; reason_out says the way out.  All reasons here are constants. */
 enum err credential_check_usable(const char **reason_out);
 
-bool credential_is_there(void); /* in any form */
-
 /* ERR_NOT_FOUND: there is none.  ERR_CONFIG: this host cannot unseal it, or it is no root key. */
 enum err credential_read(const struct config *config, struct root_key **out, const char **reason_out);
 
