@@ -51,18 +51,8 @@ static enum err describe(struct call *call, struct process *out)
 
 static enum err store_row(struct core *core, const struct unit_holding *unit)
 {
-	struct store_unit_holder row = {.key = unit->version.key,
-		.version = unit->version.version,
-		.cgroup_id = unit->cgroup_id,
-		.boot = unit->boot,
-		.unit = unit->unit,
-		.invocation = unit->invocation,
-		.cgroup = unit->cgroup,
-		.given_ms = unit->given_ms,
-		.given_ticks = unit->given_ticks,
-		.is_any_parent = unit->is_any_parent};
+	struct store_unit_holder row = holder_unit_row(unit);
 
-	memcpy(row.integration_id, unit->integration_id, sizeof(row.integration_id));
 	return store_unit_holder_put(core->store, &row);
 }
 

@@ -209,7 +209,7 @@ static enum err store_end(struct core *core, struct holder *holder)
 	return OK;
 }
 
-static enum err store_unit(struct core *core, struct unit_holding *unit)
+struct store_unit_holder holder_unit_row(const struct unit_holding *unit)
 {
 	struct store_unit_holder row = {.key = unit->version.key,
 		.version = unit->version.version,
@@ -223,6 +223,13 @@ static enum err store_unit(struct core *core, struct unit_holding *unit)
 		.is_any_parent = unit->is_any_parent};
 
 	memcpy(row.integration_id, unit->integration_id, sizeof(row.integration_id));
+	return row;
+}
+
+static enum err store_unit(struct core *core, struct unit_holding *unit)
+{
+	struct store_unit_holder row = holder_unit_row(unit);
+
 	if (unit->state == UNIT_GONE) {
 		unit->is_removing = true;
 		return store_unit_holder_remove(core->store, &row);

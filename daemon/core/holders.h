@@ -246,6 +246,9 @@ bool holder_units_check(struct unit_holding *unit);
 void holder_units_tick(struct core *core);
 void holder_unit_free(struct unit_holding *unit);
 
+/* As the store has it; points into the holding. */
+struct store_unit_holder holder_unit_row(const struct unit_holding *unit);
+
 /* ---- holders.c: for the others ---- */
 
 struct holder *holder_new(struct core *core, const struct process *process, uint32_t uid, int pidfd);
